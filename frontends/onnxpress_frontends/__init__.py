@@ -1,0 +1,14 @@
+"""The built-in frontends: readers of ONNX files and of TensorFlow models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from onnxpress import hookimpl
+from onnxpress.kinds import Frontend
+
+
+@hookimpl
+def onnxpress_frontends() -> Iterable[Frontend]:
+    """Every frontend of this package."""
+    yield from ()
