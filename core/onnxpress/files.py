@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -38,8 +37,8 @@ def publish(staged: Path, destination: Path) -> None:
     A folder that exists already is first moved into the staging folder, so that it is deleted with it.
     """
     if destination.is_dir() and not destination.is_symlink():
-        os.replace(destination, staged.with_name(f".replaced-{staged.name}"))
-    os.replace(staged, destination)
+        destination.replace(staged.with_name(f".replaced-{staged.name}"))
+    staged.replace(destination)
 
 
 @contextlib.contextmanager

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, ContextManager, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 from onnxpress.records import Notes, Run, StepRecord
 from onnxpress.targets import OpRule, Scheme
@@ -168,14 +168,14 @@ class Dataset(Protocol):
 class Progress(Protocol):
     """Shows how far a long loop is; does nothing when nobody watches."""
 
-    def task(self, description: str, total: int | None) -> ContextManager[Callable[[], None]]:
+    def task(self, description: str, total: int | None) -> AbstractContextManager[Callable[[], None]]:
         """A context whose value is called once per finished item."""
 
 
 class Silent:
     """The progress that nobody watches."""
 
-    def task(self, description: str, total: int | None) -> ContextManager[Callable[[], None]]:
+    def task(self, description: str, total: int | None) -> AbstractContextManager[Callable[[], None]]:
         """Nothing to show."""
         return nullcontext(lambda: None)
 

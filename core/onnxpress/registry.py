@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
+from typing import cast
 
 import pluggy
 
@@ -93,7 +94,7 @@ class Registry:
         """
         hook: pluggy.HookCaller = getattr(self.manager.hook, HOOKS[kind])
         for implementation in hook.get_hookimpls():
-            items: Iterable[object] = implementation.function()
+            items = cast(Iterable[object], implementation.function())
             for item in items:
                 if not isinstance(item, kind):
                     raise InvalidPlugin(

@@ -1,0 +1,187 @@
+"""ONNX files in and out: checked when read, written atomically, weights beyond 2 GB memory-mapped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+
+from onnxpress.errors import InvalidModel
+from onnxpress.files import publish, staging
+
+if TYPE_CHECKING:
+    import onnx
+
+PROTOBUF_LIMIT = 2_000_000_000
+"""Bytes of weights above which a model is written with external data; protobuf itself ends at 2**31."""
+
+
+def load(path: Path) -> ir.Model:
+    """Read an ONNX file; external weights stay on disk, memory-mapped.
+
+    Raises:
+        InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
+            that are missing, too short, or outside its folder.
+    """
+    import onnx
+
+    proto = _parse(path)
+    _check_external_data(proto, path)
+    try:
+        onnx.checker.check_model(os.fspath(path))
+    except onnx.checker.ValidationError as error:
+        raise InvalidModel(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+    model = from_proto(proto, name=os.fspath(path))
+    for graph in model.graphs():
+        ir.external_data.set_base_dir(graph, path.parent)
+    return model
+
+
+def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
+    """Turn a protobuf into an `onnx_ir.Model`.
+
+    Raises:
+        InvalidModel: The protobuf breaks a rule of ONNX.
+    """
+    try:
+        return ir.serde.deserialize_model(proto)
+    except Exception as error:  # deserialisation is not ours, and raises whatever a corrupt field provokes
+        raise InvalidModel(f"{name} is not a valid ONNX model: {_first_line(error)}") from error
+
+
+def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> list[Path]:
+    """Write `model` to `path`, atomically; an existing file is replaced only once the new one is complete.
+
+    Args:
+        model: The model; it is not changed.
+        path: Where the ``.onnx`` file goes.
+        external_data: Weights in ``<name>.data`` beside the file.  None: only when they pass 2 GB.
+
+    Returns:
+        The files written, the model first.
+
+    Raises:
+        InvalidModel: The weights pass 2 GB and `external_data` is False.
+        OnnxpressError: The place cannot be written, or the disk is full.
+    """
+    external = size(model) > PROTOBUF_LIMIT if external_data is None else external_data
+    if not external and size(model) > PROTOBUF_LIMIT:
+        raise InvalidModel(f"{path} would hold {size(model):,} bytes of weights; over 2 GB needs external data")
+    with staging(path.absolute().parent) as folder:
+        staged = folder / path.name
+        names = [f"{path.name}.data"] if external else []
+        if external:
+            ir.save(model.clone(), staged, external_data=names[0], size_threshold_bytes=1024)
+            names = [name for name in names if (folder / name).exists()]
+        else:
+            staged.write_bytes(to_proto(model).SerializeToString(deterministic=True))
+        for name in [*names, path.name]:
+            publish(folder / name, path.absolute().parent / name)
+    return [path, *(path.parent / name for name in names)]
+
+
+def to_proto(model: ir.Model) -> onnx.ModelProto:
+    """The model as one protobuf, external weights included."""
+    if external_folders(model):
+        model = model.clone()
+        ir.external_data.load_to_model(model)
+    return ir.serde.serialize_model(model)
+
+
+def size(model: ir.Model) -> int:
+    """Bytes of all initialisers, in every subgraph."""
+    return sum(tensor.nbytes for tensor in _initializers(model))
+
+
+def external_folders(model: ir.Model) -> list[str]:
+    """The folders that hold the model's external weights, sorted."""
+    return sorted(
+        {os.fspath(tensor.base_dir) for tensor in _initializers(model) if isinstance(tensor, ir.ExternalTensor)}
+    )
+
+
+def _initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            if value.const_value is not None:
+                yield value.const_value
+
+
+def _parse(path: Path) -> onnx.ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        proto = onnx.load_model(os.fspath(path), format="protobuf", load_external_data=False)
+    except FileNotFoundError as error:
+        raise InvalidModel(f"{path} does not exist") from error
+    except OSError as error:
+        raise InvalidModel(f"cannot read {path}: {error.strerror}") from error
+    except DecodeError as error:
+        raise InvalidModel(f"{path} is not an ONNX file, or is truncated or corrupt") from error
+    if not proto.HasField("graph") or not proto.ir_version:
+        raise InvalidModel(f"{path} is not an ONNX file, or is truncated or corrupt: it holds no graph")
+    return proto
+
+
+def _check_external_data(proto: onnx.ModelProto, path: Path) -> None:
+    folder = path.absolute().parent.resolve()
+    for tensor in _tensors(proto):
+        if tensor.data_location != tensor.EXTERNAL:
+            continue
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        location = Path(entries.get("location", ""))
+        target = (folder / location).resolve()
+        if location.is_absolute() or folder not in target.parents:
+            raise InvalidModel(
+                f"{path}: weight {tensor.name!r} refers to {str(location)!r}, outside the model's folder; "
+                "external data must lie beside the model"
+            )
+        if not target.is_file():
+            raise InvalidModel(f"{path}: external data file {str(location)!r} of weight {tensor.name!r} is missing")
+        _check_extent(tensor, entries, target, path)
+
+
+def _check_extent(tensor: onnx.TensorProto, entries: dict[str, str], target: Path, path: Path) -> None:
+    try:
+        start, length = int(entries.get("offset", 0)), int(entries.get("length", 0))
+    except ValueError as error:
+        raise InvalidModel(f"{path}: weight {tensor.name!r} has a corrupt offset or length") from error
+    available = target.stat().st_size
+    if start < 0 or length < 0 or start + length > available:
+        raise InvalidModel(
+            f"{path}: weight {tensor.name!r} needs bytes {start}..{start + length} of {target.name!r}, "
+            f"which has only {available}; the file is truncated"
+        )
+
+
+def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
+    yield from _graph_tensors(proto.graph)
+    for function in proto.functions:
+        yield from _node_tensors(function.node)
+
+
+def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    yield from _node_tensors(graph.node)
+
+
+def _node_tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+            if attribute.HasField("g"):
+                yield from _graph_tensors(attribute.g)
+            for graph in attribute.graphs:
+                yield from _graph_tensors(graph)
+
+
+def _first_line(error: BaseException) -> str:
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

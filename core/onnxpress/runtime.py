@@ -1,0 +1,134 @@
+"""onnxruntime on the CPU, the reference every model is run, probed and timed with.
+
+For comparison graph optimisation is off: with it on, onnxruntime folds BatchNormalization too and a fold that is wrong
+in the same way would show no error.  For timing everything is on but ``Pad_Fusion``, which in onnxruntime 1.31 folds
+zero padding into MaxPool, where padding means minus infinity.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+from onnxpress import model_files
+from onnxpress.errors import InvalidData, InvalidModel
+from onnxpress.kinds import Port
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+    from onnxpress.kinds import Array, Feeds
+
+_DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "float16": "float16",
+    "bfloat16": "bfloat16",
+    "bool": "bool",
+    "string": "object",
+    **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
+}
+_FOLDER_KEY = "session.model_external_initializers_file_folder_path"
+
+
+class Session:
+    """A model in onnxruntime; a `Runner`.
+
+    Args:
+        model: A model or the path of an ONNX file.
+        optimize: Everything on (for timing and calibration) rather than off (for comparison).
+        threads: Intra-op threads; None leaves the choice to onnxruntime.
+        outputs: Names of intermediate values to return instead of the model's outputs.
+        save_optimized: Where onnxruntime should write the graph it runs.
+
+    Raises:
+        InvalidModel: onnxruntime rejects the model.
+    """
+
+    def __init__(
+        self,
+        model: ir.Model | Path,
+        *,
+        optimize: bool = False,
+        threads: int | None = None,
+        outputs: Sequence[str] | None = None,
+        save_optimized: Path | None = None,
+    ) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.log_severity_level = 4
+        options.intra_op_num_threads = threads or 0
+        level = ort.GraphOptimizationLevel
+        options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
+        if save_optimized is not None:
+            options.optimized_model_filepath = os.fspath(save_optimized)
+        if outputs is not None:
+            model = expose(model_files.load(model) if isinstance(model, Path) else model, outputs)
+        try:
+            self.raw = _open(model, options)
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise InvalidModel(f"onnxruntime rejects the model: {_message(error)}") from error
+        self.inputs = tuple(_port(port) for port in self.raw.get_inputs())
+        self.outputs = tuple(_port(port) for port in self.raw.get_outputs())
+
+    def run(self, feeds: Feeds) -> dict[str, Array]:
+        """Outputs by name for one batch of inputs by name.
+
+        Raises:
+            InvalidData: onnxruntime cannot run the model on these feeds.
+        """
+        names = [port.name for port in self.outputs]
+        try:
+            return dict(zip(names, self.raw.run(names, dict(feeds)), strict=True))
+        except Exception as error:  # onnxruntime's own errors share no base class
+            raise InvalidData(f"onnxruntime cannot run the model on these inputs: {_message(error)}") from error
+
+
+def expose(model: ir.Model, names: Sequence[str]) -> ir.Model:
+    """A copy of `model` whose outputs are the values called `names`, in that order."""
+    clone = model.clone()
+    values = {value.name: value for value in [*clone.graph.inputs, *clone.graph.initializers.values()]}
+    values.update((value.name, value) for node in clone.graph for value in node.outputs)
+    missing = [name for name in names if name not in values]
+    if missing:
+        raise InvalidModel(f"the model has no value called {missing[0]!r}")
+    clone.graph.outputs.clear()
+    clone.graph.outputs.extend(values[name] for name in names)
+    return clone
+
+
+def _open(model: ir.Model | Path, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    folders = [] if isinstance(model, Path) else model_files.external_folders(model)
+    if isinstance(model, Path):
+        return _session(os.fspath(model), options)
+    if len(folders) == 1:
+        options.add_session_config_entry(_FOLDER_KEY, folders[0] or ".")
+        return _session(ir.serde.serialize_model(model).SerializeToString(), options)
+    if not folders and model_files.size(model) <= model_files.PROTOBUF_LIMIT:
+        return _session(ir.serde.serialize_model(model).SerializeToString(), options)
+    with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
+        path = Path(folder) / "model.onnx"
+        model_files.save(model, path, external_data=True)
+        return _session(os.fspath(path), options)
+
+
+def _session(model: str | bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    import onnxruntime as ort
+
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=["Pad_Fusion"])
+
+
+def _port(argument: Any) -> Port:
+    element = argument.type.removeprefix("tensor(").removesuffix(")")
+    return Port(name=argument.name, dtype=_DTYPES.get(element, argument.type), shape=tuple(argument.shape))
+
+
+def _message(error: Exception) -> str:
+    text = str(error).split(" : ", 3)[-1]
+    return " ".join(text.split())

@@ -1,0 +1,135 @@
+"""What must hold of a graph between any two steps.
+
+Every value has one name and one definition, nodes come after what they use, nothing refers to a value that does not
+exist, every domain has an opset, and types and shapes are known wherever ONNX can infer them and contradict nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+
+from onnxpress.errors import InvalidModel
+
+if TYPE_CHECKING:
+    import onnx
+
+_SMALL = 1024
+"""Bytes up to which initialisers take part in shape inference; shapes and axes are small."""
+
+
+def verify(model: ir.Model) -> None:
+    """Check `model`, and fill in the types and shapes that ONNX can infer.
+
+    Raises:
+        InvalidModel: A rule is broken; the message lists every breach, at most five.
+    """
+    problems = [*_opset_problems(model), *_graph_problems(model.graph, {}, set())]
+    for function in model.functions.values():
+        problems += _opset_problems(model, function)
+    if problems:
+        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+        raise InvalidModel("; ".join(problems[:5]) + more)
+    infer_shapes(model)
+
+
+def infer_shapes(model: ir.Model) -> None:
+    """Write inferred types and shapes into the values of `model`, subgraphs included.
+
+    Weights stay where they are: inference sees a copy in which large initialisers are empty references.
+
+    Raises:
+        InvalidModel: What is written in the graph contradicts what its operators give.
+    """
+    import onnx
+
+    skeleton = _without_weights(model)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(
+            ir.serde.serialize_model(skeleton), check_type=True, strict_mode=True, data_prop=True
+        )
+    except Exception as error:  # the C++ binding raises RuntimeError, ValueError or its own InferenceError
+        raise InvalidModel(f"shape inference failed: {' '.join(str(error).split())}") from error
+    _apply(inferred.graph, model.graph)
+
+
+def _without_weights(model: ir.Model) -> ir.Model:
+    skeleton = model.clone()
+    for graph in skeleton.graphs():
+        for name, value in graph.initializers.items():
+            tensor = value.const_value
+            if tensor is not None and tensor.nbytes > _SMALL:
+                value.const_value = ir.ExternalTensor(
+                    "absent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(list(tensor.shape)), name=name
+                )
+    return skeleton
+
+
+def _apply(inferred: onnx.GraphProto, graph: ir.Graph) -> None:
+    known = {info.name: info for info in [*inferred.value_info, *inferred.output]}
+    for node, node_proto in zip(graph, inferred.node, strict=True):
+        for value in node.outputs:
+            info = known.get(value.name or "")
+            if info is not None and info.HasField("type"):
+                value.type = ir.serde.deserialize_type_proto_for_type(info.type)
+                value.shape = ir.serde.deserialize_type_proto_for_shape(info.type)
+        subgraphs = {attribute.name: attribute.g for attribute in node_proto.attribute if attribute.HasField("g")}
+        for attribute in node.attributes.values():
+            if attribute.name in subgraphs and attribute.type == ir.AttributeType.GRAPH:
+                _apply(subgraphs[attribute.name], attribute.as_graph())
+
+
+def _opset_problems(model: ir.Model, function: ir.Function | None = None) -> Iterator[str]:
+    imports = model.opset_imports if function is None else function.opset_imports
+    nodes = model.graph.all_nodes() if function is None else function.all_nodes()
+    seen: set[str] = set()
+    for node in nodes:
+        if node.domain not in imports and node.domain not in seen:
+            seen.add(node.domain)
+            yield f"node {node.name!r} ({node.op_type}) is of domain {node.domain!r}, which no opset import covers"
+
+
+def _graph_problems(graph: ir.Graph, visible: dict[str, ir.Value], node_names: set[str]) -> Iterator[str]:
+    scope = dict(visible)
+    for value in [*graph.inputs, *(v for v in graph.initializers.values() if not v.is_graph_input())]:
+        yield from _define(value, scope)
+    for name, value in graph.initializers.items():
+        if value.const_value is None:
+            yield f"initialiser {name!r} has no data"
+    for node in graph:
+        if node.name in node_names:
+            yield f"two nodes are called {node.name!r}"
+        if node.name:
+            node_names.add(node.name)
+        for used in node.inputs:
+            if used is not None and scope.get(used.name or "") is not used:
+                yield f"node {node.name!r} ({node.op_type}) uses {used.name!r}, which is not defined before it"
+        for attribute in node.attributes.values():
+            for subgraph in _subgraphs(attribute):
+                yield from _graph_problems(subgraph, scope, node_names)
+        for value in node.outputs:
+            if value.name or value.uses():
+                yield from _define(value, scope)
+    for output in graph.outputs:
+        if scope.get(output.name or "") is not output:
+            yield f"output {output.name!r} of the graph is not defined in it"
+
+
+def _define(value: ir.Value, scope: dict[str, ir.Value]) -> Iterator[str]:
+    if not value.name:
+        yield f"an output of node {getattr(value.producer(), 'name', None)!r} has no name"
+    elif value.name in scope:
+        yield f"two values are called {value.name!r}"
+    else:
+        scope[value.name] = value
+
+
+def _subgraphs(attribute: ir.Attr) -> Iterator[ir.Graph]:
+    if attribute.is_ref():
+        return
+    if attribute.type == ir.AttributeType.GRAPH:
+        yield attribute.as_graph()
+    elif attribute.type == ir.AttributeType.GRAPHS:
+        yield from attribute.as_graphs()
