@@ -7,7 +7,7 @@ exist, every domain has an opset, and types and shapes are known wherever ONNX c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import onnx_ir as ir
 
@@ -62,7 +62,7 @@ def _without_weights(model: ir.Model) -> ir.Model:
             tensor = value.const_value
             if tensor is not None and tensor.nbytes > _SMALL:
                 value.const_value = ir.ExternalTensor(
-                    "absent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(list(tensor.shape)), name=name
+                    "absent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(cast(Any, tensor.shape)), name=name
                 )
     return skeleton
 

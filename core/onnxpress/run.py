@@ -1,0 +1,150 @@
+"""Takes a model through a recipe, each step on a copy and verified, so that a failure leaves the model whole."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import onnx_ir as ir
+from onnx_ir.passes.common import NameFixPass
+
+from onnxpress import ranges, reproducer
+from onnxpress.errors import InvalidData, MissingDependency, OnnxpressError, StepFailed
+from onnxpress.hookspecs import hookimpl
+from onnxpress.kinds import Context, Pass, Step
+from onnxpress.options import bind
+from onnxpress.ranges import META_KEY
+from onnxpress.recipe import Recipe, StepLike, find, to_toml
+from onnxpress.records import Notes, Run, StepRecord
+from onnxpress.verify import verify
+
+if TYPE_CHECKING:
+    from onnxpress.registry import Registry
+
+
+def transform(
+    model: ir.Model,
+    recipe: str | Path | Recipe | Iterable[StepLike],
+    registry: Registry,
+    context: Context,
+    *,
+    reproducer_folder: Path | None = None,
+) -> tuple[ir.Model, Run]:
+    """Apply the passes of a recipe in order.
+
+    Every pass is looked up and its options are checked before the first one runs.
+
+    Args:
+        model: The model; it is never changed.
+        recipe: A recipe, its name or path, or a list of steps.
+        registry: Where passes are looked up, and whose ``onnxpress_run_step`` wrappers surround each step.
+        context: What the passes may ask for.
+        reproducer_folder: Where a step that fails leaves its reproducer; None writes none.
+
+    Returns:
+        The new model, and the record of what every step did.
+
+    Raises:
+        UnknownName, InvalidOption, InvalidRecipe: The recipe cannot be run as written.
+        InvalidData, MissingDependency: A step lacks data or a package; nothing is wrong with model or pass.
+        StepFailed: A pass raised or left an invalid graph.
+    """
+    recipe = find(recipe)
+    context = replace(context, target=recipe.target or context.target)
+    steps = [
+        _build(name=step.name, options=dict(step.options), registry=registry, context=context) for step in recipe.steps
+    ]
+    run = Run(recipe=to_toml(recipe), versions=reproducer.versions())
+    if recipe.ranges is not None:
+        model = _with_ranges(model, recipe.ranges)
+    with _own_hooks(registry):
+        for index, step in enumerate(steps):
+            run.steps.append(step.record)
+            try:
+                model = _apply(step, model, registry)
+            except (InvalidData, MissingDependency):
+                raise
+            except Exception as error:  # a pass is not ours: whatever it raises is reported with a way to rerun it
+                rest = replace(recipe, steps=recipe.steps[index:], ranges=None)
+                raise _failure(step, model, rest, error, reproducer_folder) from error
+    return model, run
+
+
+def _build(*, name: str, options: dict[str, object], registry: Registry, context: Context) -> Step:
+    offer = registry.get(Pass, name)
+    bound = bind(f"pass {name!r}", offer.build, options)
+    notes = Notes()
+    run = offer.build(replace(context, notes=notes), **bound)
+    return Step(run=run, record=StepRecord(name=name, options=bound, notes=notes))
+
+
+def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
+    step.record.nodes_before = _count_nodes(model)
+    result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=model.clone())
+    NameFixPass()(result.model)
+    verify(result.model)
+    step.record.modified = result.modified
+    step.record.nodes_after = _count_nodes(result.model)
+    return result.model
+
+
+def _failure(step: Step, model: ir.Model, rest: Recipe, error: Exception, folder: Path | None) -> StepFailed:
+    what = str(error) if isinstance(error, OnnxpressError) else f"{type(error).__name__}: {error}"
+    sentence = f"pass {step.name!r} failed: {what}"
+    if folder is None:
+        return StepFailed(sentence)
+    try:
+        command = reproducer.write(folder, model, rest, error)
+    except OnnxpressError as unwritten:
+        return StepFailed(f"{sentence} (no reproducer: {unwritten})")
+    return StepFailed(f"{sentence}\nthe model before it is in {folder}; rerun with: {command}")
+
+
+def _with_ranges(model: ir.Model, path: Path) -> ir.Model:
+    known = ranges.load(path)
+    model = model.clone()
+    for graph in model.graphs():
+        for value in [*graph.inputs, *(output for node in graph for output in node.outputs)]:
+            if value.name in known:
+                value.meta[META_KEY] = known[value.name]
+    return model
+
+
+def _count_nodes(model: ir.Model) -> int:
+    return sum(1 for _ in model.graph.all_nodes())
+
+
+class _Default:
+    """The innermost implementation: just run the pass."""
+
+    @hookimpl(trylast=True)
+    def onnxpress_run_step(self, step: Step, model: ir.Model) -> ir.passes.PassResult:
+        return step.run(model)
+
+
+class _Timing:
+    """Times every step; what a third-party wrapper looks like too."""
+
+    @hookimpl(wrapper=True)
+    def onnxpress_run_step(self, step: Step) -> Generator[None, ir.passes.PassResult, ir.passes.PassResult]:
+        start = time.perf_counter()
+        try:
+            return (yield)
+        finally:
+            step.record.seconds = time.perf_counter() - start
+
+
+@contextmanager
+def _own_hooks(registry: Registry) -> Iterator[None]:
+    own = (_Default(), _Timing())
+    for plugin in own:
+        registry.manager.register(plugin)
+    try:
+        yield
+    finally:
+        for plugin in own:
+            registry.manager.unregister(plugin)
