@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import onnx_ir as ir
 
@@ -94,6 +94,29 @@ def to_proto(model: ir.Model) -> onnx.ModelProto:
 def size(model: ir.Model) -> int:
     """Bytes of all initialisers, in every subgraph."""
     return sum(tensor.nbytes for tensor in _initializers(model))
+
+
+def file_size(model: ir.Model) -> int:
+    """Bytes of the model as an ONNX file, weights included."""
+    if size(model) <= PROTOBUF_LIMIT:
+        return int(to_proto(model).ByteSize())
+    return size(model) + int(ir.serde.serialize_model(without_weights(model)).ByteSize())
+
+
+def without_weights(model: ir.Model, *, keep: int = 0) -> ir.Model:
+    """A copy in which every initialiser of more than `keep` bytes is a reference to a file that does not exist.
+
+    It is small enough to be serialised whatever the model's size, and complete enough for shape inference.
+    """
+    skeleton = model.clone()
+    for graph in skeleton.graphs():
+        for name, value in graph.initializers.items():
+            tensor = value.const_value
+            if tensor is not None and tensor.nbytes > keep:
+                value.const_value = ir.ExternalTensor(
+                    "absent", 0, tensor.nbytes, tensor.dtype, shape=cast(ir.Shape, tensor.shape), name=name
+                )
+    return skeleton
 
 
 def external_folders(model: ir.Model) -> list[str]:

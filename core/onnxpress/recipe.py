@@ -67,6 +67,10 @@ class Recipe:
                 steps[index] = replace(steps[index], options={**steps[index].options, option: value})
         return replace(self, steps=tuple(steps))
 
+    def with_target(self, target: str) -> Recipe:
+        """A copy for another target."""
+        return replace(self, target=target)
+
 
 def built_in() -> dict[str, Recipe]:
     """The recipes that come with onnxpress, by name."""

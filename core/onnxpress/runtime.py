@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,20 @@ class Session:
             return dict(zip(names, self.raw.run(names, dict(feeds)), strict=True))
         except Exception as error:  # onnxruntime's own errors share no base class
             raise InvalidData(f"onnxruntime cannot run the model on these inputs: {_message(error)}") from error
+
+
+def ports(values: Iterable[ir.Value]) -> tuple[Port, ...]:
+    """Inputs or outputs of a graph as ports, without opening a session."""
+    return tuple(
+        Port(name=value.name or "", dtype=value.dtype.numpy().name if value.dtype else "float32", shape=_sizes(value))
+        for value in values
+    )
+
+
+def _sizes(value: ir.Value) -> tuple[int | str | None, ...] | None:
+    if value.shape is None:
+        return None
+    return tuple(size if isinstance(size, int) else size.value for size in value.shape)
 
 
 def expose(model: ir.Model, names: Sequence[str]) -> ir.Model:

@@ -7,11 +7,12 @@ exist, every domain has an opset, and types and shapes are known wherever ONNX c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel
+from onnxpress.model_files import without_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -45,7 +46,7 @@ def infer_shapes(model: ir.Model) -> None:
     """
     import onnx
 
-    skeleton = _without_weights(model)
+    skeleton = without_weights(model, keep=_SMALL)
     try:
         inferred = onnx.shape_inference.infer_shapes(
             ir.serde.serialize_model(skeleton), check_type=True, strict_mode=True, data_prop=True
@@ -53,18 +54,6 @@ def infer_shapes(model: ir.Model) -> None:
     except Exception as error:  # the C++ binding raises RuntimeError, ValueError or its own InferenceError
         raise InvalidModel(f"shape inference failed: {' '.join(str(error).split())}") from error
     _apply(inferred.graph, model.graph)
-
-
-def _without_weights(model: ir.Model) -> ir.Model:
-    skeleton = model.clone()
-    for graph in skeleton.graphs():
-        for name, value in graph.initializers.items():
-            tensor = value.const_value
-            if tensor is not None and tensor.nbytes > _SMALL:
-                value.const_value = ir.ExternalTensor(
-                    "absent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(cast(Any, tensor.shape)), name=name
-                )
-    return skeleton
 
 
 def _apply(inferred: onnx.GraphProto, graph: ir.Graph) -> None:

@@ -1,0 +1,79 @@
+"""Command-line options made from the option schemas of frontends and backends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onnxpress.kinds import Backend, Frontend, Kind
+from onnxpress.options import Option, schema
+from onnxpress.registry import Registry
+
+_FUNCTIONS: dict[type[Kind], Callable[[Any], Callable[..., Any]]] = {
+    Frontend: lambda offer: offer.load,
+    Backend: lambda offer: offer.emit,
+}
+
+
+class PluginCommand(click.Command):
+    """A command that also takes every option of the kinds it names.
+
+    Values reach the command's function in one dictionary, ``plugin_options``; those not given are left out.
+    """
+
+    def __init__(self, *args: Any, kinds: tuple[type[Kind], ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kinds = kinds
+        self._generated: dict[str, click.Option] | None = None
+
+    def get_params(self, context: click.Context) -> list[click.Parameter]:
+        """The command's own options, then the plugins'."""
+        own = super().get_params(context)
+        return [*own[:-1], *self.generated().values(), *own[-1:]]
+
+    def generated(self) -> dict[str, click.Option]:
+        """The options of all plugins by parameter name; one that two plugins share appears once."""
+        if self._generated is None:
+            registry = Registry()
+            taken = {param.name for param in self.params}
+            self._generated = {
+                option.name: _click_option(option, offer)
+                for kind in self.kinds
+                for offer in registry.all(kind).values()
+                for option in schema(_FUNCTIONS[kind](offer))
+                if option.name not in taken
+            }
+        return self._generated
+
+    def invoke(self, context: click.Context) -> Any:
+        """Gather the plugins' options into one dictionary."""
+        names = self.generated()
+        context.params["plugin_options"] = {
+            name: context.params.pop(name)
+            for name in names
+            if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT
+        }
+        for name in names:
+            context.params.pop(name, None)
+        return super().invoke(context)
+
+
+def step_options(given: tuple[str, ...]) -> dict[str, str]:
+    """Turn ``("calibrate.observer=mse",)`` into ``{"calibrate.observer": "mse"}``."""
+    pairs = [item.partition("=") for item in given]
+    for item, (name, equals, _) in zip(given, pairs, strict=True):
+        if not equals or "." not in name:
+            raise click.UsageError(f"--set takes PASS.OPTION=VALUE, not {item!r}")
+    return {name: value for name, _, value in pairs}
+
+
+def _click_option(option: Option, offer: Kind) -> click.Option:
+    flag = f"--{option.name.replace('_', '-')}"
+    text = f"{option.type_name}; {offer.label} {offer.name}"
+    if option.type is bool:
+        return click.Option([flag], is_flag=True, default=option.default, help=f"{offer.label} {offer.name}")
+    metavar = "PATH" if option.type is Path else "VALUE"
+    return click.Option([flag], metavar=metavar, default=None, help=text)
