@@ -1,0 +1,60 @@
+"""``onnxpress convert``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onnxpress.cli import shared_options
+from onnxpress.cli.plugin_options import PluginCommand
+from onnxpress.kinds import Backend, Frontend
+
+EPILOG = """\b
+Examples:
+  onnxpress convert saved_model/ -o model.onnx
+  onnxpress convert frozen.pb --inputs image --outputs probabilities -o model.onnx
+  onnxpress convert old.onnx -o tidy.onnx --json
+"""
+
+
+@click.command("convert", cls=PluginCommand, kinds=(Frontend, Backend), epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Where to write the result.")
+@shared_options.frontend
+@shared_options.backend
+@click.option("--recipe", default="convert", show_default=True, metavar="NAME", help="The passes that tidy.")
+@click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this .json or .txt file.")
+@shared_options.as_json
+def command(
+    model: Path,
+    out: Path,
+    frontend: str | None,
+    backend: str | None,
+    recipe: str,
+    report: Path | None,
+    as_json: bool,
+    plugin_options: dict[str, Any],
+) -> None:
+    """Bring MODEL to ONNX and tidy it; the numbers stay the same.
+
+    MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb) or an ONNX file.
+    """
+    from onnxpress.cli.progress import progress
+    from onnxpress.cli.reporting import show
+    from onnxpress.registry import Registry
+    from onnxpress.workflow import convert
+
+    registry = Registry()
+    result = convert(
+        model,
+        out=out,
+        recipe=recipe,
+        frontend=frontend,
+        backend=backend,
+        registry=registry,
+        progress=progress(),
+        **plugin_options,
+    )
+    show(result.run, registry, as_json=as_json, report=report)
