@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
 from onnxpress.cli import shared_options
+
+if TYPE_CHECKING:
+    from onnxpress.kinds import Kind
+    from onnxpress.registry import Registry
 
 EPILOG = """\b
 Examples:
@@ -23,34 +29,31 @@ def command(with_options: bool, as_json: bool) -> None:
     from onnxpress.registry import HOOKS, Registry
 
     registry = Registry()
-    document = {
-        "plugins": [
+    offers = {kind.label: _offers(registry, kind) for kind in HOOKS}
+    if as_json:
+        plugins = [
             {"name": item.name, "source": item.source, "error": str(item.error) if item.error else None}
             for item in registry.plugins
-        ],
-        "offers": {kind.label: _offers(registry, kind) for kind in HOOKS},
-    }
-    if as_json:
-        click.echo(dump(document))
+        ]
+        click.echo(dump({"plugins": plugins, "offers": offers}))
         return
     for plugin in registry.plugins:
         state = f"BROKEN: {plugin.error}" if plugin.error else "ok"
         click.echo(f"plugin {plugin.name} ({plugin.source}): {state}")
-    for label, offers in document["offers"].items():
+    for label, known in offers.items():
         click.echo(f"\n{label}")
-        width = max((len(name) for name in offers), default=0)
-        for name, offer in offers.items():
+        width = max((len(name) for name in known), default=0)
+        for name, offer in known.items():
             click.echo(f"  {name:<{width}}  {offer['summary']}")
             for option in offer["options"] if with_options else ():
                 click.echo(f"  {'':<{width}}    {option}")
 
 
-def _offers(registry: Registry, kind: type[Kind]) -> dict[str, dict[str, object]]:
+def _offers(registry: Registry, kind: type[Kind]) -> dict[str, dict[str, Any]]:
+    plugins = {offer.name: plugin for plugin, offer in registry.offers(kind)}
     return {
-        name: {"plugin": plugin, "summary": offer.summary, "options": _options(offer)}
+        name: {"plugin": plugins[name], "summary": offer.summary, "options": _options(offer)}
         for name, offer in registry.all(kind).items()
-        for plugin, offered in registry.offers(kind)
-        if offered is offer or offered == offer
     }
 
 
