@@ -83,6 +83,32 @@ def bind(owner: str, function: Callable[..., Any], given: Mapping[str, Any]) -> 
     return bound
 
 
+def share(given: Mapping[str, Any], *owners: tuple[str, Callable[..., Any]]) -> list[dict[str, Any]]:
+    """Give each function the options it has, checked and converted.
+
+    Args:
+        given: Values by name.
+        *owners: What the message names, and the function, as for `bind`.
+
+    Returns:
+        Keyword arguments for each function, in order.
+
+    Raises:
+        InvalidOption: An option belongs to none of them, or does not bind.
+    """
+    schemas = [{option.name for option in schema(function)} for _, function in owners]
+    known = set().union(*schemas)
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"options: {', '.join(sorted(known)) or 'none'}"
+            raise InvalidOption(f"no option {name!r} in {' or '.join(owner for owner, _ in owners)}; {hint}")
+    return [
+        bind(owner, function, {name: value for name, value in given.items() if name in names})
+        for (owner, function), names in zip(owners, schemas, strict=True)
+    ]
+
+
 def _evaluate(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
     annotation = parameter.annotation
     if annotation is inspect.Parameter.empty:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress.kinds import Frontend, Progress, Runner, Silent
-from onnxpress.options import bind
+from onnxpress.kinds import Frontend, Progress, Runner
 from onnxpress.runtime import Session
 
 if TYPE_CHECKING:
@@ -42,26 +41,19 @@ def find_frontend(source: Any, registry: Registry, name: str | None = None) -> F
 
 
 def load(source: Any, reader: Frontend, options: Mapping[str, Any], progress: Progress) -> ir.Model:
-    """Read `source` with a frontend, its options checked."""
-    bound = bind(f"frontend {reader.name!r}", reader.load, options)
+    """Read `source` with a frontend; `options` are its own, checked."""
     with progress.task(f"reading ({reader.name})", None):
-        return reader.load(as_path(source), **bound)
+        return reader.load(as_path(source), **options)
 
 
 def open_runner(
-    source: Any,
-    registry: Registry,
-    *,
-    frontend: str | None = None,
-    progress: Progress | None = None,
-    threads: int | None = None,
-    **options: Any,
+    source: Any, reader: Frontend, options: Mapping[str, Any], progress: Progress, *, threads: int | None = None
 ) -> Runner:
     """A source ready to run: by its own framework where the frontend knows it, else by onnxruntime unoptimised."""
-    reader = find_frontend(source, registry, frontend)
-    if reader.reference is not None:
-        return reader.reference(as_path(source), **bind(f"frontend {reader.name!r}", reader.reference, options))
-    return Session(load(source, reader, options, progress or Silent()), threads=threads)
+    if reader.reference is None:
+        return Session(load(source, reader, options, progress), threads=threads)
+    with progress.task(f"reading ({reader.name})", None):
+        return reader.reference(as_path(source), **options)
 
 
 def as_path(source: Any) -> Any:

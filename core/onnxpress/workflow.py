@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +11,15 @@ from onnxpress import data as datasets
 from onnxpress import model_files
 from onnxpress.benchmarking import benchmark
 from onnxpress.comparing import compare
-from onnxpress.errors import InvalidOption
+from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.kinds import Backend, Context, Dataset, Frontend, Progress, Silent
-from onnxpress.options import bind, schema
+from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
-from onnxpress.records import Run
+from onnxpress.records import Benchmark, Comparison, Run
 from onnxpress.registry import Registry
 from onnxpress.run import transform
 from onnxpress.runtime import Session, ports
-from onnxpress.sources import find_frontend, load
+from onnxpress.sources import find_frontend, load, open_runner
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -130,7 +129,8 @@ def compress(
     path = None if out is None else Path(out)
     reader = find_frontend(source, registry, frontend)
     writer = None if path is None else find_backend(path, registry, backend)
-    load_options, emit_options = _split(options, reader, writer)
+    owners = [_reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
+    load_options, *emit_options = share(options, *owners)
     chosen = find(recipe).override(step_options or {})
     if target is not None:
         chosen = chosen.with_target(target)
@@ -152,10 +152,92 @@ def compress(
     if bench:
         run.benchmark = benchmark(before, after, feeds=_feeds(tests, inputs), threads=threads or 1, progress=progress)
     if path is not None and writer is not None:
-        files = writer.emit(after, path, **bind(f"backend {writer.name!r}", writer.emit, emit_options))
+        files = writer.emit(after, path, **emit_options[0])
         run.files = [str(file) for file in files]
         run.size_after = sum(file.stat().st_size for file in files)
     return Result(model=after, run=run)
+
+
+def compare_sources(
+    a: Any,
+    b: Any,
+    *,
+    data: Any = None,
+    labels: Any = None,
+    preprocessing: Any = None,
+    random_data: bool = False,
+    threads: int | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Compare two models, each run by its own framework, or by onnxruntime with graph optimisation off.
+
+    Args:
+        a: The reference: anything `convert` takes.
+        b: The other model.
+        data: Samples, in any form `onnxpress.data.load` takes.
+        labels: Class of each sample, for accuracy.
+        preprocessing: How image files become arrays.
+        random_data: Compare on noise when there are no data.
+        threads: Intra-op threads of onnxruntime.
+        registry: The plugins; None loads the installed ones.
+        progress: Shows how far the work is.
+        **options: Options of the frontends; each takes those it has.
+
+    Raises:
+        OnnxpressError: Anything a user can act on; the message is one sentence.
+    """
+    registry, progress = registry or Registry(), progress or Silent()
+    readers = [find_frontend(source, registry) for source in (a, b)]
+    shared = share(options, *map(_reading, readers))
+    first, second = (
+        open_runner(source, reader, own, progress, threads=threads)
+        for source, reader, own in zip((a, b), readers, shared, strict=True)
+    )
+    samples = _samples(data, first.inputs, preprocessing, random_data)
+    if samples is None:
+        raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
+    known = None if labels is None else datasets.load_labels(labels)
+    return compare(first, second, samples, labels=known, progress=progress)
+
+
+def bench_sources(
+    a: Any,
+    b: Any = None,
+    *,
+    threads: int = 1,
+    runs: int | None = None,
+    data: Any = None,
+    preprocessing: Any = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Benchmark:
+    """Time one model, or two against each other, in onnxruntime.
+
+    Args:
+        a: The first model: anything `convert` takes.
+        b: The second.
+        threads: Intra-op threads.
+        runs: Timed runs of each model; None takes as many as fit a few seconds.
+        data: Samples, the first of which is run; None runs on noise.
+        preprocessing: How image files become arrays.
+        registry: The plugins; None loads the installed ones.
+        progress: Shows how far the work is.
+        **options: Options of the frontends; each takes those it has.
+
+    Raises:
+        OnnxpressError: Anything a user can act on; the message is one sentence.
+    """
+    registry, progress = registry or Registry(), progress or Silent()
+    sources = [source for source in (a, b) if source is not None]
+    readers = [find_frontend(source, registry) for source in sources]
+    shared = share(options, *map(_reading, readers))
+    models = [load(source, reader, own, progress) for source, reader, own in zip(sources, readers, shared, strict=True)]
+    inputs = ports(models[0].graph.inputs)
+    feeds = _feeds(_samples(data, inputs, preprocessing, data is None), inputs)
+    return benchmark(*models, feeds=feeds, threads=threads, runs=runs, progress=progress)
 
 
 def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:
@@ -174,21 +256,8 @@ def find_backend(path: Path, registry: Registry, name: str | None = None) -> Bac
     raise InvalidOption(f"no backend writes {path.name!r}; give the output one of the suffixes: {suffixes}")
 
 
-def _split(
-    options: Mapping[str, Any], reader: Frontend, writer: Backend | None
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    reads = {option.name for option in schema(reader.load)}
-    writes = {option.name for option in schema(writer.emit)} if writer is not None else set()
-    for name in options:
-        if name not in reads | writes:
-            near = difflib.get_close_matches(name, reads | writes, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"options: {', '.join(sorted(reads | writes)) or 'none'}"
-            owners = f"frontend {reader.name!r}" + (f" nor backend {writer.name!r}" if writer else "")
-            raise InvalidOption(f"neither {owners} has an option {name!r}; {hint}")
-    return (
-        {name: value for name, value in options.items() if name in reads},
-        {name: value for name, value in options.items() if name in writes},
-    )
+def _reading(reader: Frontend) -> tuple[str, Callable[..., Any]]:
+    return f"frontend {reader.name!r}", reader.load
 
 
 def _samples(data: Any, inputs: Any, preprocessing: Any, random_data: bool) -> Dataset | None:
