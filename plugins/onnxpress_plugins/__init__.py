@@ -11,7 +11,9 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 @hookimpl
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
-    yield from ()
+    from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
+
+    yield FOLD_BATCH_NORM
 
 
 @hookimpl

@@ -1,0 +1,167 @@
+"""Per-channel affine maps ``y[c] = scale[c] * x[c] + shift[c]``, and the operators that are one.
+
+| operator                         | scale                          | shift                      |
+|----------------------------------|--------------------------------|----------------------------|
+| BatchNormalization (inference)   | gamma / sqrt(var + epsilon)    | beta - mean * scale        |
+| Mul(x, k)                        | k                              | 0                          |
+| Div(x, k)                        | 1 / k                          | 0                          |
+| Add(x, k)                        | 1                              | k                          |
+| Sub(x, k), Sub(k, x)             | 1, -1                          | -k, k                      |
+
+``k`` is a constant with one number for all channels or one for each: along every other axis its size is 1.  Everything
+is float64; who stores the result rounds it, once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxpress.errors import InvalidModel
+from onnxpress_plugins.constants import array, constant
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Vector = NDArray[np.float64]
+
+
+class Obstacle(Exception):
+    """Why a fold would not be exact: a half-sentence for the report."""
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Where the channels of a value are.
+
+    Attributes:
+        axis: Counted from the end (negative), as broadcasting counts.
+        rank: Number of axes of the value; None when unknown.
+        size: Number of channels.
+    """
+
+    axis: int
+    rank: int | None
+    size: int
+
+
+@dataclass(frozen=True, eq=False)
+class Affine:
+    """``y[c] = scale[c] * x[c] + shift[c]``, both of shape ``[C]``, float64."""
+
+    scale: Vector
+    shift: Vector
+
+    @classmethod
+    def identity(cls, size: int) -> Affine:
+        """The map that changes nothing."""
+        return cls(np.ones(size), np.zeros(size))
+
+    def then(self, after: Affine) -> Affine:
+        """This map followed by `after`."""
+        return Affine(after.scale * self.scale, after.scale * self.shift + after.shift)
+
+    def part(self, start: int, size: int) -> Affine:
+        """The map of `size` channels from `start` on."""
+        return Affine(self.scale[start : start + size], self.shift[start : start + size])
+
+    @property
+    def scales(self) -> bool:
+        """Whether any channel is scaled."""
+        return bool(np.any(self.scale != 1))
+
+    @property
+    def shifts(self) -> bool:
+        """Whether any channel is shifted."""
+        return bool(np.any(self.shift != 0))
+
+
+_Map = Callable[[Any, bool], tuple[Any, Any]]
+_ELEMENTWISE: dict[str, _Map] = {
+    "Mul": lambda k, first: (k, 0.0),
+    "Div": lambda k, first: (1.0 / k, 0.0),
+    "Add": lambda k, first: (1.0, k),
+    "Sub": lambda k, first: (-1.0, k) if first else (1.0, -k),
+}
+
+
+def operand(node: ir.Node) -> ir.Value | None:
+    """The value that `node` maps, None when `node` has not the form of an affine map.
+
+    Whether the constant fits the channels is for `along` to say.
+    """
+    if node.domain != "" or not node.inputs:
+        return None
+    if node.op_type == "BatchNormalization":
+        return node.inputs[0]
+    if node.op_type not in _ELEMENTWISE:
+        return None
+    left, right = node.inputs
+    if constant(right) is not None:
+        return left if constant(left) is None else None
+    return right if constant(left) is not None and node.op_type != "Div" else None
+
+
+def along(node: ir.Node, channels: Channels) -> Affine:
+    """The affine map that `node` applies to a value with these `channels`.
+
+    Raises:
+        Obstacle: It is none: a training BatchNormalization, or a constant that varies along other axes.
+        InvalidModel: A BatchNormalization holds NaN or infinity, or the variance is negative.
+    """
+    if node.op_type == "BatchNormalization":
+        return _batch_norm(node, channels)
+    first = constant(node.inputs[0]) is not None
+    value = node.inputs[0 if first else 1]
+    assert value is not None
+    with np.errstate(divide="ignore"):
+        scale, shift = _ELEMENTWISE[node.op_type](_per_channel(value, channels), first)
+    result = Affine(*(np.broadcast_to(np.asarray(k, np.float64), (channels.size,)) for k in (scale, shift)))
+    if not (np.isfinite(result.scale).all() and np.isfinite(result.shift).all()):
+        raise Obstacle(f"its constant {value.name!r} gives an infinite or undefined factor")
+    return result
+
+
+def is_per_channel(node: ir.Node) -> bool:
+    """Whether `node` is sure to treat channels differently: not a mere factor or offset."""
+    return node.op_type == "BatchNormalization" or any(k.size > 1 for k in map(constant, node.inputs) if k is not None)
+
+
+def _per_channel(value: ir.Value, channels: Channels) -> Vector:
+    numbers = array(value)
+    assert numbers is not None
+    sizes = numbers.shape
+    place = len(sizes) + channels.axis
+    fits = all(size == 1 or (axis == place and size == channels.size) for axis, size in enumerate(sizes))
+    if not fits or len(sizes) > (channels.rank or 1):
+        raise Obstacle(
+            f"its constant {value.name!r} of shape {list(sizes)} is not one number for each of {channels.size} channels"
+        )
+    return numbers.astype(np.float64).reshape(-1)
+
+
+def _batch_norm(node: ir.Node, channels: Channels) -> Affine:
+    if node.attributes.get_int("training_mode", 0) or any(output.name for output in node.outputs[1:]):
+        raise Obstacle("it is in training mode")
+    if channels.rank is None or channels.axis != 1 - channels.rank:
+        raise Obstacle("it normalises axis 1, which is not where the channels are")
+    parameters = [array(value) for value in node.inputs[1:5]]
+    if any(numbers is None or numbers.shape != (channels.size,) for numbers in parameters):
+        raise Obstacle(f"its parameters are not {channels.size} constant numbers each")
+    gamma, beta, mean, variance = (np.asarray(numbers, np.float64) for numbers in parameters)
+    for name, value, numbers in zip(("scale", "bias", "mean", "variance"), node.inputs[1:5], parameters, strict=True):
+        assert value is not None and numbers is not None
+        if not np.isfinite(numbers.astype(np.float64)).all():
+            raise InvalidModel(f"{name} {value.name!r} of BatchNormalization {node.name!r} holds NaN or infinity")
+    deviation = variance + node.attributes.get_float("epsilon", 1e-5)
+    if np.any(deviation <= 0):
+        raise InvalidModel(
+            f"variance {node.inputs[4].name!r} of BatchNormalization {node.name!r} is negative "  # type: ignore[union-attr]
+            f"in channel {int(np.argmax(deviation <= 0))}; its square root does not exist"
+        )
+    scale = gamma / np.sqrt(deviation)
+    return Affine(scale, beta - mean * scale)

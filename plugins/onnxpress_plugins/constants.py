@@ -1,0 +1,95 @@
+"""Constant operands: what counts as one, and how a pass gives a node a new one.
+
+A constant is an initialiser that the caller cannot override (it is no graph input) or the output of a Constant node.
+A node that is given new numbers keeps its initialiser when nobody else uses it, and gets one of its own otherwise:
+a weight that two layers share is copied, never modified under the other's feet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import onnx_ir as ir
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Names:
+    """Names that nothing in a model has yet."""
+
+    def __init__(self, model: ir.Model) -> None:
+        self._taken = {name for graph in model.graphs() for name in _names(graph)}
+
+    def fresh(self, wish: str) -> str:
+        """`wish`, or `wish` with the first number behind it that makes it new."""
+        name, number = wish, 1
+        while name in self._taken:
+            name, number = f"{wish}_{number}", number + 1
+        self._taken.add(name)
+        return name
+
+
+def constant(value: ir.Value | None) -> ir.TensorProtocol | None:
+    """The tensor behind `value`, None when it is computed or can be overridden by the caller."""
+    if value is None or value.is_graph_input():
+        return None
+    return value.const_value if value.is_initializer() else ir.convenience.get_const_tensor(value)
+
+
+def array(value: ir.Value | None) -> NDArray[Any] | None:
+    """`constant` as a numpy array; memory-mapped when it is external data."""
+    tensor = constant(value)
+    return None if tensor is None else tensor.numpy()
+
+
+def initializer(graph: ir.Graph, name: str, numbers: NDArray[np.generic]) -> ir.Value:
+    """A new initialiser of `graph`; `name` must be fresh."""
+    tensor = ir.tensor(numbers, name=name)
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(numbers.shape), const_value=tensor)
+    graph.register_initializer(value)
+    return value
+
+
+def give(node: ir.Node, index: int, numbers: NDArray[np.generic], names: Names, *, wish: str) -> None:
+    """Make `numbers` input `index` of `node`; a new initialiser is called `wish`, or a variation of it."""
+    if len(node.inputs) <= index:
+        node.resize_inputs(index + 1)
+    old = node.inputs[index]
+    if old is not None and old.is_initializer() and not old.is_graph_output() and len(old.uses()) == 1:
+        old.const_value = ir.tensor(numbers, name=old.name)
+        old.shape = ir.Shape(numbers.shape)
+        return
+    assert node.graph is not None
+    node.replace_input_with(index, initializer(node.graph, names.fresh(wish), numbers))
+    if old is not None:
+        drop_if_unused(old)
+
+
+def drop_if_unused(value: ir.Value) -> None:
+    """Remove a constant from its graph if nothing uses it any more."""
+    graph = value.graph
+    if graph is None or value.uses() or value.is_graph_output() or constant(value) is None:
+        return
+    maker = value.producer()
+    if maker is not None:
+        graph.remove(maker, safe=True)
+    elif value.name is not None:
+        del graph.initializers[value.name]
+
+
+def remove(nodes: Sequence[ir.Node]) -> None:
+    """Remove nodes of one graph that nothing uses, and the constants that only they used."""
+    graph = nodes[0].graph
+    assert graph is not None
+    operands = [value for node in nodes for value in node.inputs if value is not None]
+    graph.remove(nodes, safe=True)
+    for value in dict.fromkeys(operands):
+        drop_if_unused(value)
+
+
+def _names(graph: ir.Graph) -> set[str]:
+    values = [*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs)]
+    return {value.name for value in values if value.name} | {node.name for node in graph if node.name}
