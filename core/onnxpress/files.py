@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -34,11 +35,23 @@ def staging(folder: Path) -> Iterator[Path]:
 def publish(staged: Path, destination: Path) -> None:
     """Move a staged file or folder to its place in one rename, replacing what is there.
 
-    A folder that exists already is first moved into the staging folder, so that it is deleted with it.
+    A folder makes way only for a folder: it is moved into the staging folder, and deleted with it.
+
+    Raises:
+        IsADirectoryError: A file would take the place of a folder.
     """
-    if destination.is_dir() and not destination.is_symlink():
-        destination.replace(staged.with_name(f".replaced-{staged.name}"))
-    staged.replace(destination)
+    if not destination.is_dir() or destination.is_symlink():
+        staged.replace(destination)
+        return
+    if not staged.is_dir():
+        raise IsADirectoryError(errno.EISDIR, f"{destination.name!r} is a folder; name a file in it")
+    replaced = staged.with_name(f".replaced-{staged.name}")
+    destination.replace(replaced)
+    try:
+        staged.replace(destination)
+    except OSError:
+        replaced.replace(destination)
+        raise
 
 
 @contextlib.contextmanager

@@ -10,10 +10,14 @@ import inspect
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from onnxpress.errors import InvalidOption, InvalidPlugin
+
+_TYPES = "bool, int, float, str, Path, Literal, tuple or list of them, or a union"
+_NUMBERS: dict[Any, type] = {int: Integral, float: Real}
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ def bind(owner: str, function: Callable[..., Any], given: Mapping[str, Any]) -> 
         Keyword arguments for `function`.
 
     Raises:
+        InvalidPlugin: An option of `function` has no type, or one that no option can have.
         InvalidOption: An option is unknown (the nearest name is given), missing, or of the wrong type.
     """
     known = {option.name: option for option in schema(function)}
@@ -73,9 +78,11 @@ def bind(owner: str, function: Callable[..., Any], given: Mapping[str, Any]) -> 
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"its options: {', '.join(known) or 'none'}"
             raise InvalidOption(f"{owner} has no option {raw_name!r}; {hint}")
+        if name in bound:
+            raise InvalidOption(f"{owner}: option {name!r} is given twice")
         try:
             bound[name] = _convert(value, known[name].type)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, OverflowError) as error:
             raise InvalidOption(f"{owner}: option {name!r} must be {known[name].type_name}, not {value!r}") from error
     missing = [name for name, option in known.items() if option.required and name not in bound]
     if missing:
@@ -111,11 +118,24 @@ def share(given: Mapping[str, Any], *owners: tuple[str, Callable[..., Any]]) -> 
 
 def _evaluate(parameter: inspect.Parameter, function: Callable[..., Any]) -> Any:
     annotation = parameter.annotation
+    owner = f"option {parameter.name!r} of {function.__qualname__}"
     if annotation is inspect.Parameter.empty:
-        raise InvalidPlugin(f"option {parameter.name!r} of {function.__qualname__} has no type")
+        raise InvalidPlugin(f"{owner} has no type")
     if isinstance(annotation, str):
-        return eval(annotation, inspect.unwrap(function).__globals__)  # an annotation of the plugin's own code
+        try:
+            annotation = eval(annotation, inspect.unwrap(function).__globals__)  # the plugin's own code
+        except Exception as error:
+            raise InvalidPlugin(f"{owner} has type {annotation!r}, which cannot be evaluated: {error}") from error
+    if not _is_option_type(annotation):
+        raise InvalidPlugin(f"{owner} has type {annotation}, which no option can have; use {_TYPES}")
     return annotation
+
+
+def _is_option_type(wanted: Any) -> bool:
+    origin = get_origin(wanted)
+    if origin in (Union, types.UnionType, tuple, list):
+        return all(argument is ... or _is_option_type(argument) for argument in get_args(wanted))
+    return origin is Literal or (isinstance(wanted, type) and origin is None)
 
 
 def _convert(value: Any, wanted: Any) -> Any:
@@ -123,14 +143,9 @@ def _convert(value: Any, wanted: Any) -> Any:
     if origin in (Union, types.UnionType):
         return _convert_union(value, arguments)
     if origin is Literal:
-        if value not in arguments:
-            raise ValueError(value)
-        return value
-    if origin in (tuple, list):
-        items = value.split(",") if isinstance(value, str) else value
-        if not isinstance(items, (list, tuple)):
-            raise TypeError(value)
-        return origin(_convert(item, arguments[0] if arguments else str) for item in items)
+        return _convert_choice(value, arguments)
+    if wanted in (tuple, list) or origin in (tuple, list):
+        return _convert_items(value, origin or wanted, arguments)
     return _convert_plain(value, wanted)
 
 
@@ -141,26 +156,40 @@ def _convert_union(value: Any, members: tuple[Any, ...]) -> Any:
         if member is not type(None):
             try:
                 return _convert(value, member)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 continue
     raise ValueError(value)
 
 
+def _convert_choice(value: Any, choices: tuple[Any, ...]) -> Any:
+    for choice in choices:
+        if type(value) is type(choice) and value == choice:
+            return choice
+    if isinstance(value, str):
+        spelled = {str(choice): choice for choice in choices}
+        if value in spelled:
+            return spelled[value]
+    raise ValueError(value)
+
+
+def _convert_items(value: Any, wanted: Any, members: tuple[Any, ...]) -> Any:
+    if isinstance(value, str):
+        value = [item.strip() for item in value.split(",")] if value else []
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(value)
+    if wanted is list or not members or members[-1] is ...:
+        members = (members or (str,))[:1] * len(value)
+    return wanted(_convert(item, member) for item, member in zip(value, members, strict=True))
+
+
 def _convert_plain(value: Any, wanted: Any) -> Any:
-    if wanted is bool:
-        words = {"true": True, "false": False, "yes": True, "no": False}
-        if isinstance(value, str) and value.lower() in words:
-            return words[value.lower()]
-        if not isinstance(value, bool):
-            raise TypeError(value)
-        return value
-    if wanted is Path:
+    if wanted is bool and isinstance(value, str):
+        value = {"true": True, "false": False, "yes": True, "no": False}.get(value.lower())
+    if wanted is Path and isinstance(value, str):
         return Path(value)
-    if isinstance(value, bool) or (wanted is str and not isinstance(value, str)):
-        raise TypeError(value)
-    if wanted is int and isinstance(value, float):
-        raise TypeError(value)
-    if wanted in (int, float, str):
+    if wanted in _NUMBERS:
+        if isinstance(value, bool) or not isinstance(value, (str, _NUMBERS[wanted])):
+            raise TypeError(value)
         return wanted(value)
     if isinstance(wanted, type) and isinstance(value, wanted):
         return value
@@ -174,7 +203,8 @@ def _spell(wanted: Any) -> str:
     if origin is Literal:
         return " or ".join(repr(choice) for choice in arguments)
     if origin in (tuple, list):
-        return f"list of {_spell(arguments[0]) if arguments else 'str'}"
+        size = f"{len(arguments)} " if origin is tuple and arguments[-1:] != (...,) and arguments else ""
+        return f"list of {size}{_spell(arguments[0]) if arguments else 'str'}"
     if wanted is type(None):
         return "none"
     return {Path: "path", float: "number"}.get(wanted, getattr(wanted, "__name__", str(wanted)))
