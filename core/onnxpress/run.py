@@ -13,7 +13,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass
 
 from onnxpress import ranges, reproducer
-from onnxpress.errors import InvalidData, MissingDependency, OnnxpressError, StepFailed
+from onnxpress.errors import InvalidData, InvalidModel, MissingDependency, OnnxpressError, StepFailed
 from onnxpress.hookspecs import hookimpl
 from onnxpress.kinds import Context, Pass, Step
 from onnxpress.options import bind
@@ -87,6 +87,8 @@ def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
     result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=model.clone())
     NameFixPass()(result.model)
     verify(result.model)
+    if _interface(result.model) != _interface(model):
+        raise InvalidModel(f"it changed the inputs or outputs from {_interface(model)} to {_interface(result.model)}")
     step.record.modified = result.modified
     step.record.nodes_after = _count_nodes(result.model)
     return result.model
@@ -112,6 +114,10 @@ def _with_ranges(model: ir.Model, path: Path) -> ir.Model:
             if value.name in known:
                 value.meta[META_KEY] = known[value.name]
     return model
+
+
+def _interface(model: ir.Model) -> tuple[list[str | None], list[str | None]]:
+    return [value.name for value in model.graph.inputs], [value.name for value in model.graph.outputs]
 
 
 def _count_nodes(model: ir.Model) -> int:
