@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import json
+import math
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -123,12 +125,15 @@ def parse(text: str, *, name: str) -> Recipe:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError as error:
+        raise InvalidRecipe(f"recipe {name} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:  # TOMLDecodeError, or an integer of too many digits
         raise InvalidRecipe(f"recipe {name} is not valid TOML: {error}") from error
     for key in document:
         if key not in _KEYS:
-            near = difflib.get_close_matches(key, _KEYS, n=1) or [", ".join(_KEYS)]
-            raise InvalidRecipe(f"recipe {name} has an unknown key {key!r}; did you mean {near[0]!r}?")
+            near = difflib.get_close_matches(key, _KEYS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_KEYS)}"
+            raise InvalidRecipe(f"recipe {name} has an unknown key {key!r}; {hint}")
     for key in ("summary", "target", "ranges"):
         if not isinstance(document.get(key, ""), str):
             raise InvalidRecipe(f"recipe {name}: {key!r} must be text, not {document[key]!r}")
@@ -151,7 +156,7 @@ def to_toml(recipe: Recipe) -> str:
     lines = [f"{key} = {_literal(value)}" for key, value in head.items() if value]
     for step in recipe.steps:
         lines += ["", "[[step]]", f"pass = {_literal(step.name)}"]
-        lines += [f"{key} = {_literal(value)}" for key, value in step.options.items() if value is not None]
+        lines += [f"{_key(key)} = {_literal(value)}" for key, value in step.options.items()]
     return "\n".join(lines).lstrip("\n") + "\n"
 
 
@@ -171,11 +176,20 @@ def _step(step: StepLike, recipe: str) -> RecipeStep:
     return RecipeStep(name, options)
 
 
+def _key(name: str) -> str:
+    return name if re.fullmatch("[A-Za-z0-9_-]+", name) else _literal(name)
+
+
 def _literal(value: Any) -> str:
-    if isinstance(value, Path):
-        value = str(value)
+    """A value as TOML; None becomes the text ``"none"``, which an option that may be None takes for it."""
+    if value is None:
+        value = "none"
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_literal(item) for item in value) + "]"
-    if isinstance(value, (bool, int, float, str)):
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(float(value))
+    if isinstance(value, (bool, int, float)):
         return json.dumps(value)
+    if isinstance(value, (str, Path)):
+        return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
     raise InvalidRecipe(f"{value!r} cannot be written in a recipe")
