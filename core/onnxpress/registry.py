@@ -5,17 +5,18 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import cast
 
 import pluggy
 
 from onnxpress import hookspecs
-from onnxpress.errors import Conflict, InvalidPlugin, UnknownName
+from onnxpress.errors import Conflict, InvalidPlugin, OnnxpressError, UnknownName
 from onnxpress.kinds import Backend, Frontend, K, Kind, Observer, Pass, Report, Target
 
 GROUP = "onnxpress"
+GIVEN = "given"
 HOOKS: dict[type[Kind], str] = {
     Frontend: "onnxpress_frontends",
     Pass: "onnxpress_passes",
@@ -33,21 +34,30 @@ class Plugin:
 
     name: str
     source: str
-    error: Exception | None = None
+    error: BaseException | None = None
+
+    @property
+    def reason(self) -> str:
+        """Why it is broken, on one line; empty when it is not."""
+        if self.error is None:
+            return ""
+        kind = "" if isinstance(self.error, OnnxpressError) else f"{type(self.error).__name__}: "
+        return " ".join(f"{kind}{self.error}".split())
 
 
 class Registry:
     """The installed plugins and what they offer.
 
-    A plugin that cannot be imported is skipped with a warning and kept in `plugins` with its error, so that a later
-    'unknown name' can say what may be missing.
+    An installed plugin that cannot be imported or asked is skipped with a warning and kept in `plugins` with its error,
+    so that a later 'unknown name' can say what may be missing.  A plugin given to the registry must be sound.
 
     Args:
         *plugins: Modules or objects with hook implementations, registered before the installed ones.
         installed: Also load every entry point of group ``onnxpress``.
 
     Raises:
-        InvalidPlugin: A plugin implements a hook that does not exist.
+        InvalidPlugin: A given plugin implements a hook that does not exist, or one with other parameters.
+        Conflict: Two plugins have the same name.
     """
 
     def __init__(self, *plugins: object, installed: bool = True) -> None:
@@ -55,53 +65,66 @@ class Registry:
         self.manager.add_hookspecs(hookspecs)
         self.plugins: list[Plugin] = []
         for plugin in plugins:
-            self._register(plugin, getattr(plugin, "__name__", type(plugin).__name__), "given")
+            name = getattr(plugin, "__name__", type(plugin).__name__)
+            self._claim(name, GIVEN)
+            self._register(plugin, name, GIVEN)
         if installed:
             for distribution, entry in _entry_points():
-                self._load(entry, f"{distribution.name} {distribution.version}")
+                source = f"{distribution.name} {distribution.version}"
+                self._claim(entry.name, source)
+                self._load(entry, source)
 
     @property
     def broken(self) -> list[Plugin]:
         """The plugins that did not load."""
         return [plugin for plugin in self.plugins if plugin.error is not None]
 
+    def _claim(self, name: str, source: str) -> None:
+        for plugin in self.plugins:
+            if plugin.name == name:
+                raise Conflict(f"two plugins are called {name!r}: of {plugin.source} and {source}; uninstall one")
+
     def _load(self, entry: EntryPoint, source: str) -> None:
-        if self.manager.has_plugin(entry.name):
-            raise Conflict(f"two plugins are called {entry.name!r}, the later one from {source}; uninstall one")
         try:
             module = entry.load()
-            if self.manager.is_registered(module):
-                return
-            self._register(module, entry.name, source)
-        except Exception as error:  # a plugin is not ours: any failure is only its own
-            self.plugins.append(Plugin(entry.name, source, error))
-            log.warning("skipping plugin %r of %s: %s", entry.name, source, error)
+            if not self.manager.is_registered(module):
+                self._register(module, entry.name, source)
+        except (Exception, SystemExit) as error:  # a plugin is not ours: any failure is only its own
+            self._skip(Plugin(entry.name, source, error))
 
     def _register(self, plugin: object, name: str, source: str) -> None:
-        self.manager.register(plugin, name=name)
         try:
+            self.manager.register(plugin, name=name)
             self.manager.check_pending()
         except pluggy.PluginValidationError as error:
-            self.manager.unregister(plugin)
-            raise InvalidPlugin(f"plugin {name!r} implements a hook that does not exist: {error}") from error
+            self.manager.unregister(name=name)
+            raise InvalidPlugin(
+                f"plugin {name!r} implements a hook that does not exist: {' '.join(str(error).split())}"
+            ) from error
         self.plugins.append(Plugin(name, source))
+
+    def _skip(self, broken: Plugin) -> None:
+        self.plugins = [plugin for plugin in self.plugins if plugin.name != broken.name] + [broken]
+        log.warning("skipping plugin %r of %s: %s", broken.name, broken.source, broken.reason)
 
     def offers(self, kind: type[K]) -> Iterator[tuple[str, K]]:
         """Everything of one kind as ``(plugin name, record)``, in order of registration.
 
         Raises:
-            InvalidPlugin: A hook yields something else.
+            InvalidPlugin: The hook of a given plugin fails, or yields something else.
         """
         hook: pluggy.HookCaller = getattr(self.manager.hook, HOOKS[kind])
-        for implementation in hook.get_hookimpls():
-            items = cast(Iterable[object], implementation.function())
-            for item in items:
-                if not isinstance(item, kind):
-                    raise InvalidPlugin(
-                        f"{hook.name} of plugin {implementation.plugin_name!r} must yield {kind.__name__}, "
-                        f"not {type(item).__name__}"
-                    )
-                yield implementation.plugin_name, item
+        for implementation in list(hook.get_hookimpls()):
+            plugin = next(plugin for plugin in self.plugins if plugin.name == implementation.plugin_name)
+            try:
+                items = _ask(implementation, kind)
+            except InvalidPlugin as error:
+                if plugin.source == GIVEN:
+                    raise
+                self.manager.unregister(name=plugin.name)
+                self._skip(replace(plugin, error=error))
+            else:
+                yield from ((plugin.name, item) for item in items)
 
     def all(self, kind: type[K]) -> dict[str, K]:
         """Everything of one kind, by name, sorted.
@@ -131,7 +154,7 @@ class Registry:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
         lost = "".join(
-            f" (plugin {plugin.name!r} of {plugin.source} did not load: {plugin.error})" for plugin in self.broken
+            f" (plugin {plugin.name!r} of {plugin.source} did not load: {plugin.reason})" for plugin in self.broken
         )
         raise UnknownName(f"no {kind.label} is called {name!r}; {hint}{lost}")
 
@@ -144,3 +167,15 @@ def _entry_points() -> list[tuple[Distribution, EntryPoint]]:
         if entry.group == GROUP
     }
     return [found[key] for key in sorted(found)]
+
+
+def _ask(implementation: pluggy.HookImpl, kind: type[K]) -> list[K]:
+    hook = f"{HOOKS[kind]} of plugin {implementation.plugin_name!r}"
+    try:
+        items = list(cast(Iterable[object], implementation.function()))
+    except Exception as error:  # a hook is not ours: whatever it raises is the plugin's failure
+        raise InvalidPlugin(f"{hook} failed: {type(error).__name__}: {error}") from error
+    for item in items:
+        if not isinstance(item, kind):
+            raise InvalidPlugin(f"{hook} must yield {kind.__name__}, not {type(item).__name__}")
+    return cast(list[K], items)

@@ -32,13 +32,12 @@ def command(with_options: bool, as_json: bool) -> None:
     offers = {kind.label: _offers(registry, kind) for kind in HOOKS}
     if as_json:
         plugins = [
-            {"name": item.name, "source": item.source, "error": str(item.error) if item.error else None}
-            for item in registry.plugins
+            {"name": item.name, "source": item.source, "error": item.reason or None} for item in registry.plugins
         ]
         click.echo(dump({"plugins": plugins, "offers": offers}))
         return
     for plugin in registry.plugins:
-        state = f"BROKEN: {plugin.error}" if plugin.error else "ok"
+        state = f"BROKEN: {plugin.reason}" if plugin.error else "ok"
         click.echo(f"plugin {plugin.name} ({plugin.source}): {state}")
     for label, known in offers.items():
         click.echo(f"\n{label}")
