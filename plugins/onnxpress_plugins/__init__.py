@@ -12,7 +12,9 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
     from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
+    from onnxpress_plugins.clean_up import CLEAN_UP
 
+    yield CLEAN_UP
     yield FOLD_BATCH_NORM
 
 

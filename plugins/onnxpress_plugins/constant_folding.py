@@ -1,0 +1,177 @@
+"""Evaluate what does not depend on the model's inputs, and keep the result as an initialiser.
+
+A node is evaluated when all its inputs are constants, its operator is deterministic, and its outputs are no larger than
+its inputs or a limit, so that ``Expand`` does not turn twenty bytes into a gigabyte.  ``Shape`` of a value whose shape
+is known needs no constant input.  QuantizeLinear and DequantizeLinear stay: they say how a model is quantised.
+
+All nodes of a graph that can be evaluated go into one onnxruntime session, which takes the constants as inputs (so
+weights are not copied) and returns only what the rest of the graph uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxpress.errors import InvalidData, InvalidModel
+from onnxpress.records import Notes
+from onnxpress.runtime import Session
+from onnxpress_plugins.constants import constant, remove
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KEPT = {
+    *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"),
+    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"),
+    *("If", "Loop", "Scan", "SequenceMap", "Constant"),
+}
+
+
+class FoldConstants(ir.passes.InPlacePass):
+    """Replaces every constant sub-expression by its value.
+
+    Args:
+        notes: Where it is counted.
+        limit: Bytes up to which a result may be larger than what it is computed from.
+    """
+
+    def __init__(self, notes: Notes, *, limit: int) -> None:
+        self.notes = notes
+        self.limit = limit
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Lift Constant nodes, resolve shapes, evaluate."""
+        modified = False
+        for graph in model.graphs():
+            lifted = sum(_lift(node) for node in graph if node.op_type == "Constant" and node.domain == "")
+            resolved = sum(_resolve_shape(node) for node in graph if node.op_type == "Shape" and node.domain == "")
+            folded = self._evaluate(_foldable(graph, self.limit), model)
+            self.notes.count("Constant nodes lifted into initialisers", lifted)
+            self.notes.count("constant nodes evaluated", resolved + folded)
+            modified |= bool(lifted or resolved or folded)
+        return ir.passes.PassResult(model, modified)
+
+    def _evaluate(self, nodes: list[ir.Node], model: ir.Model) -> int:
+        if not nodes:
+            return 0
+        try:
+            values = _run(nodes, model)
+        except (InvalidModel, InvalidData) as error:
+            if len(nodes) == 1:
+                self.notes.decline(nodes[0], f"it cannot be evaluated: {error}")
+                return 0
+            return sum(self._evaluate([node], model) for node in nodes if _is_ready(node))
+        for value, numbers in values.items():
+            _become(value, ir.tensor(numbers))
+        remove(nodes)
+        return len(nodes)
+
+
+def _foldable(graph: ir.Graph, limit: int) -> list[ir.Node]:
+    """Nodes to evaluate, in graph order; each may use the results of those before it."""
+    nodes: list[ir.Node] = []
+    computed: set[ir.Value] = set()
+    for node in graph:
+        known = all(value is None or value in computed or constant(value) is not None for value in node.inputs)
+        if known and _may_fold(node, limit):
+            nodes.append(node)
+            computed.update(node.outputs)
+    return nodes
+
+
+def _may_fold(node: ir.Node, limit: int) -> bool:
+    if node.domain != "" or node.op_type in _KEPT:
+        return False
+    if any(output.is_graph_output() for output in node.outputs):
+        return False
+    values = [value for value in (*node.inputs, *node.outputs) if value is not None and value.name]
+    if any(not isinstance(value.type, ir.TensorType) or value.dtype == ir.DataType.STRING for value in values):
+        return False
+    allowed = max(limit, sum(_size(value) or 0 for value in node.inputs if value is not None))
+    sizes = [_size(value) for value in node.outputs if value.name]
+    return all(size is not None and size <= allowed for size in sizes)
+
+
+def _size(value: ir.Value) -> int | None:
+    """Bytes of a tensor; None when its shape is not known."""
+    if value.shape is None or value.dtype is None or not value.shape.is_static():
+        return None
+    return int(np.prod(value.shape.numpy(), dtype=np.int64) * value.dtype.itemsize)
+
+
+def _is_ready(node: ir.Node) -> bool:
+    return all(value is None or constant(value) is not None for value in node.inputs)
+
+
+def _run(nodes: Sequence[ir.Node], model: ir.Model) -> dict[ir.Value, NDArray[Any]]:
+    """The values that leave the group `nodes`, computed by onnxruntime."""
+    inside = set(nodes)
+    wanted = [v for node in nodes for v in node.outputs if any(use.node not in inside for use in v.uses())]
+    operands = dict.fromkeys(v for node in nodes for v in node.inputs if v is not None and v.producer() not in inside)
+    if not wanted:
+        return {}
+    clones: dict[ir.Value | None, ir.Value | None] = {None: None}
+    for value in operands:
+        clones[value] = ir.Value(name=value.name, type=value.type, shape=value.shape)
+    copies = [_copy(node, clones) for node in nodes]
+    graph = ir.Graph(
+        [clone for value in operands if (clone := clones[value]) is not None],
+        [clone for value in wanted if (clone := clones[value]) is not None],
+        nodes=copies,
+        opset_imports={"": model.opset_imports[""]},
+    )
+    feeds = {value.name or "": _numbers(value) for value in operands}
+    results = Session(ir.Model(graph, ir_version=model.ir_version), threads=1).run(feeds)
+    return {value: results[value.name or ""] for value in wanted}
+
+
+def _copy(node: ir.Node, clones: dict[ir.Value | None, ir.Value | None]) -> ir.Node:
+    outputs = [ir.Value(name=value.name, type=value.type, shape=value.shape) for value in node.outputs]
+    clones.update(zip(node.outputs, outputs, strict=True))
+    inputs = [clones[value] for value in node.inputs]
+    attributes = [ir.Attr(a.name, a.type, a.value) for a in node.attributes.values()]
+    return ir.Node("", node.op_type, inputs, attributes, outputs=outputs, name=node.name)
+
+
+def _numbers(value: ir.Value) -> NDArray[Any]:
+    tensor = constant(value)
+    assert tensor is not None
+    return tensor.numpy()
+
+
+def _become(value: ir.Value, tensor: ir.TensorProtocol) -> None:
+    """Let an initialiser of the same name take the place of `value`."""
+    graph = value.graph
+    assert graph is not None and value.name is not None
+    tensor.name = value.name
+    known = ir.Value(
+        name=value.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()), const_value=tensor
+    )
+    graph.register_initializer(known)
+    value.replace_all_uses_with(known)
+
+
+def _lift(node: ir.Node) -> bool:
+    output = node.outputs[0]
+    tensor = None if "sparse_value" in node.attributes else ir.convenience.get_const_tensor(output)
+    if tensor is None or output.is_graph_output():
+        return False
+    _become(output, tensor)
+    remove([node])
+    return True
+
+
+def _resolve_shape(node: ir.Node) -> bool:
+    value, output = node.inputs[0], node.outputs[0]
+    if value is None or value.shape is None or output.is_graph_output():
+        return False
+    dims = list(value.shape)[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(value.shape))]
+    if not all(isinstance(dim, int) for dim in dims):
+        return False
+    _become(output, ir.tensor(np.array(dims, np.int64)))
+    remove([node])
+    return True
