@@ -19,7 +19,7 @@ from onnxpress.records import Benchmark, Comparison, Run
 from onnxpress.registry import Registry
 from onnxpress.run import transform
 from onnxpress.runtime import Session, ports
-from onnxpress.sources import find_frontend, load, open_runner
+from onnxpress.model_sources import find_frontend, load, open_runner
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -263,11 +263,11 @@ def _reading(reader: Frontend) -> tuple[str, Callable[..., Any]]:
 def _samples(data: Any, inputs: Any, preprocessing: Any, random_data: bool) -> Dataset | None:
     if data is not None:
         return datasets.load(data, inputs, preprocessing=preprocessing)
-    return datasets.RandomData(inputs) if random_data else None
+    return datasets.random_data(inputs) if random_data else None
 
 
 def _feeds(tests: Dataset | None, inputs: Any) -> Mapping[str, Any]:
-    return next(iter(tests if tests is not None else datasets.RandomData(inputs)))
+    return next(iter(tests if tests is not None else datasets.random_data(inputs)))
 
 
 def _reproducer_folder(given: str | Path | None, out: Path | None) -> Path | None:
