@@ -1,0 +1,33 @@
+"""``onnxpress inspect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from onnxpress.cli import shared_options
+from onnxpress.cli.plugin_options import PluginCommand
+from onnxpress.kinds import Frontend
+
+EPILOG = """\b
+Examples:
+  onnxpress inspect model-int8.onnx
+  onnxpress inspect saved_model/ --json
+"""
+
+
+@click.command("inspect", cls=PluginCommand, kinds=(Frontend,), epilog=EPILOG)
+@click.argument("model", type=click.Path(path_type=Path))
+@shared_options.frontend
+@shared_options.as_json
+def command(model: Path, frontend: str | None, as_json: bool, plugin_options: dict[str, Any]) -> None:
+    """Tell what is in MODEL: inputs and outputs, operators, parameters, MACs, how much of it is quantised."""
+    from onnxpress.cli.progress import progress
+    from onnxpress.cli.reporting import dump
+    from onnxpress.cli.tables import inspection_table
+    from onnxpress.workflow import inspect_source
+
+    inspection = inspect_source(model, frontend=frontend, progress=progress(), **plugin_options)
+    click.echo(dump(inspection) if as_json else inspection_table(inspection))
