@@ -23,6 +23,7 @@ import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel
 from onnxpress_plugins.constants import array, constant
+from onnxpress_plugins.naming import described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -156,11 +157,11 @@ def _batch_norm(node: ir.Node, channels: Channels) -> Affine:
     for name, value, numbers in zip(("scale", "bias", "mean", "variance"), node.inputs[1:5], parameters, strict=True):
         assert value is not None and numbers is not None
         if not np.isfinite(numbers.astype(np.float64)).all():
-            raise InvalidModel(f"{name} {value.name!r} of BatchNormalization {node.name!r} holds NaN or infinity")
+            raise InvalidModel(f"{name} {value.name!r} of {described(node)} holds NaN or infinity")
     deviation = variance + node.attributes.get_float("epsilon", 1e-5)
     if np.any(deviation <= 0):
         raise InvalidModel(
-            f"variance {node.inputs[4].name!r} of BatchNormalization {node.name!r} is negative "  # type: ignore[union-attr]
+            f"variance {node.inputs[4].name!r} of {described(node)} is negative "  # type: ignore[union-attr]
             f"in channel {int(np.argmax(deviation <= 0))}; its square root does not exist"
         )
     scale = gamma / np.sqrt(deviation)

@@ -15,7 +15,8 @@ import onnx_ir as ir
 
 from onnxpress_plugins.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.constants import array
-from onnxpress_plugins.linear_layers import Layer, described, layer, mixes_borders
+from onnxpress_plugins.linear_layers import Layer, layer, mixes_borders
+from onnxpress_plugins.naming import described
 
 
 class NoLayer(Obstacle):

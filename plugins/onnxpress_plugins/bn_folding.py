@@ -30,7 +30,8 @@ from onnxpress.ranges import META_KEY
 from onnxpress.records import Notes
 from onnxpress_plugins.affine import Affine, Obstacle, along, is_per_channel, operand
 from onnxpress_plugins.affine_paths import NoLayer, Reach, downstream, upstream
-from onnxpress_plugins.constants import Names, remove
+from onnxpress_plugins.constants import remove
+from onnxpress_plugins.naming import Names
 
 
 class FoldBatchNorm(ir.passes.InPlacePass):

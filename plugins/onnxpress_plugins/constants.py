@@ -12,24 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
+from onnxpress_plugins.naming import Names
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-class Names:
-    """Names that nothing in a model has yet."""
-
-    def __init__(self, model: ir.Model) -> None:
-        self._taken = {name for graph in model.graphs() for name in _names(graph)}
-
-    def fresh(self, wish: str) -> str:
-        """`wish`, or `wish` with the first number behind it that makes it new."""
-        name, number = wish, 1
-        while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
-        self._taken.add(name)
-        return name
 
 
 def constant(value: ir.Value | None) -> ir.TensorProtocol | None:
@@ -88,8 +75,3 @@ def remove(nodes: Sequence[ir.Node]) -> None:
     graph.remove(nodes, safe=True)
     for value in dict.fromkeys(operands):
         drop_if_unused(value)
-
-
-def _names(graph: ir.Graph) -> set[str]:
-    values = [*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs)]
-    return {value.name for value in values if value.name} | {node.name for node in graph if node.name}

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import Names, array, remove
+from onnxpress_plugins.constants import array, remove
+from onnxpress_plugins.naming import Names, title
 
 
 class PoolGlobally(ir.passes.InPlacePass):
@@ -77,13 +78,14 @@ def _origins(value: ir.Value, rank: int) -> Iterator[tuple[tuple[int, ...], ir.V
 def _replace(node: ir.Node, source: ir.Value, order: tuple[int, ...], names: Names, *, keep: bool) -> None:
     assert node.graph is not None
     output = node.outputs[0]
-    title = node.name or output.name or ""
-    nodes = [ir.node("GlobalAveragePool", [source], name=names.fresh(f"{title}_pool"))]
+    nodes = [ir.node("GlobalAveragePool", [source], name=names.fresh(f"{title(node)}_pool"))]
     if not keep:
-        nodes.append(ir.node("Flatten", nodes[-1].outputs, {"axis": 1}, name=names.fresh(f"{title}_flatten")))
+        nodes.append(ir.node("Flatten", nodes[-1].outputs, {"axis": 1}, name=names.fresh(f"{title(node)}_flatten")))
     elif order != tuple(range(len(order))):
-        nodes.append(ir.node("Transpose", nodes[-1].outputs, {"perm": order}, name=names.fresh(f"{title}_transpose")))
-    nodes[0].outputs[0].name = names.fresh(f"{title}_pooled")
+        nodes.append(
+            ir.node("Transpose", nodes[-1].outputs, {"perm": order}, name=names.fresh(f"{title(node)}_transpose"))
+        )
+    nodes[0].outputs[0].name = names.fresh(f"{title(node)}_pooled")
     result = nodes[-1].outputs[0]
     result.type, result.shape = output.type, output.shape
     node.graph.insert_before(node, nodes)

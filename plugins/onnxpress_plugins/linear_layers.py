@@ -24,7 +24,8 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress_plugins.affine import Affine, Channels, Obstacle
-from onnxpress_plugins.constants import Names, array, constant, give, initializer
+from onnxpress_plugins.constants import array, constant, give, initializer
+from onnxpress_plugins.naming import Names, described, title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -81,9 +82,10 @@ class Layer:
     def _fold(self, axis: int, scale: NDArray[np.float64], bias: NDArray[np.float64]) -> Folded:
         weight = self._weight()
         scaled = None
-        if np.any(scale != 1):
-            scaled = (weight * self._spread(scale, axis)).astype(weight.dtype).reshape(_shape(self.node.inputs[1]))
-        folded = Folded(self, scaled, bias.astype(weight.dtype))
+        with np.errstate(over="ignore"):
+            if np.any(scale != 1):
+                scaled = (weight * self._spread(scale, axis)).astype(weight.dtype).reshape(_shape(self.node.inputs[1]))
+            folded = Folded(self, scaled, bias.astype(weight.dtype))
         if not all(np.isfinite(numbers).all() for numbers in (folded.weight, folded.bias) if numbers is not None):
             raise Obstacle(f"{described(self.node)} would get NaN or infinity in its {weight.dtype} weight or bias")
         return folded
@@ -172,16 +174,6 @@ def mixes_borders(node: ir.Node) -> bool:
     if node.op_type == "Conv" and attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
         return kernel != 1
     return node.op_type == "Conv" and any(attributes.get_ints("pads", ()))
-
-
-def described(node: ir.Node) -> str:
-    """A node as the report names it."""
-    return f"{node.op_type} {title(node)!r}"
-
-
-def title(node: ir.Node) -> str:
-    """The node's name; that of its output if it has none."""
-    return node.name or node.outputs[0].name or ""
 
 
 def _add_behind(node: ir.Node, bias: NDArray[Any], names: Names) -> None:
