@@ -7,6 +7,7 @@ unpickled.  Only Fortran-ordered arrays, whose rows are not contiguous, are read
 from __future__ import annotations
 
 import contextlib
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -44,6 +45,11 @@ class ArrayFile:
     dtype: np.dtype[Any]
     fortran_order: bool
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the whole array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
     def rows(self, count: int) -> Iterator[Array]:
         """Yield the array in pieces of up to `count` rows of axis 0; a scalar whole.
 
@@ -58,6 +64,10 @@ class ArrayFile:
                 return
             for start in range(0, self.shape[0], count):
                 yield _read(stream, (min(count, self.shape[0] - start), *self.shape[1:]), self.dtype, self.path)
+
+    def read(self) -> Array:
+        """The whole array."""
+        return next(self.rows(self.shape[0] if self.shape else 1), np.empty(self.shape, self.dtype))
 
 
 def open_arrays(path: Path) -> dict[str, ArrayFile]:
@@ -106,7 +116,7 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
 
 
 def _read(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], path: Path) -> Array:
-    wanted = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+    wanted = math.prod(shape) * dtype.itemsize
     content = stream.read(wanted)
     if len(content) < wanted:
         raise InvalidData(f"cannot read {path}: it is truncated")
