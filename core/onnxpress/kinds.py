@@ -111,12 +111,20 @@ class Observer(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Target(Kind):
-    """What a piece of hardware can quantise.  Data, no behaviour."""
+    """What a piece of hardware can quantise.  Data, no behaviour.
+
+    Attributes:
+        activation: How computed tensors are quantised.
+        weight: How weights are quantised.
+        rules: The operators of the default domain that have an integer kernel; all others stay float.
+        opset: The lowest opset that can say all this.
+    """
 
     label: ClassVar[str] = "target"
     activation: Scheme
     weight: Scheme
     rules: tuple[OpRule, ...]
+    opset: int = 13
 
     def rule(self, op_type: str) -> OpRule | None:
         """The rule for an operator of the default domain, None when it stays float."""

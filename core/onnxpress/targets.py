@@ -4,10 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
-Role = Literal["activation", "weight", "bias", "keep"]
-"""What an input is to its operator: quantised on the fly, a quantised constant, an int32 bias, or left as it is."""
+Role = Literal["activation", "weight", "operand", "bias"]
+"""What an input is to its operator.
+
+``activation``: a computed tensor, quantised; a constant in its place is quantised like one.
+``weight``: a constant, quantised by the target's weight scheme.
+``operand``: a weight when it is constant, an activation when it is computed (the second input of MatMul).
+``bias``: a constant int32 whose scale is the product of the scales of activation and weight.
+"""
+
+Worth = Literal["always", "between", "through"]
+"""When it pays to run an operator in integers.
+
+``always``: it computes so much that quantising its inputs is worth it.
+``between``: only where an integer kernel feeds it and another uses what it gives.
+``through``: it moves numbers without computing; it goes with its neighbours.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +42,21 @@ class Scheme:
     per_channel: bool = False
     narrow: bool = False
 
+    @property
+    def dtype(self) -> str:
+        """numpy name of the integer, e.g. ``uint8``."""
+        return f"{'' if self.signed else 'u'}int{self.bits}"
+
+    @property
+    def low(self) -> int:
+        """The smallest integer in use."""
+        return -(1 << (self.bits - 1)) + self.narrow if self.signed else int(self.narrow)
+
+    @property
+    def high(self) -> int:
+        """The largest integer in use."""
+        return (1 << (self.bits - self.signed)) - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class OpRule:
@@ -35,16 +64,31 @@ class OpRule:
 
     Attributes:
         op_type: Operator of the default domain.
-        inputs: Role of each input, by position; missing positions are kept.
-        output: Whether the output is quantised.  "optional" operators also run in integer when it is not.
-        shares_scale: Input and output must have the same scale and zero point (MaxPool, Reshape, Transpose ...).
-        fused_activations: Operators that the runtime fuses behind this one, with the condition as data.
-        channel_axis: Axis of the weight that indexes output channels, before attributes such as transB are applied.
+        inputs: Role of each input, by position; the rest are left as they are.  -1: every input.
+        output: Whether the output must be quantised for an integer kernel; "optional" operators also give float.
+        worth: When to quantise it.
+        shares_scale: Inputs and outputs must have the same scale and zero point.
+        fused_activations: Operators that vanish when they stand between this one and its QuantizeLinear, because
+            saturation does their work: the integer range must begin at zero and lie inside the clip.
+        channel_axis: Axis of the weight that indexes output channels.
+        transposed_by: Attribute that, when 1, turns the two axes of the weight around.
+        weight_ranks: Ranks of weight that the integer kernel takes; empty: any.
+        input_ranks: Ranks of the first input that the integer kernel takes; empty: any.
+        attributes: Values that the integer kernel takes; an absent attribute is fine.
     """
 
     op_type: str
     inputs: Mapping[int, Role] = field(default_factory=dict)
-    output: Literal["always", "optional", "never"] = "always"
+    output: Literal["always", "optional"] = "always"
+    worth: Worth = "always"
     shares_scale: bool = False
     fused_activations: tuple[str, ...] = ()
     channel_axis: int | None = None
+    transposed_by: str | None = None
+    weight_ranks: tuple[int, ...] = ()
+    input_ranks: tuple[int, ...] = ()
+    attributes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def role(self, index: int) -> Role | None:
+        """The role of input `index`, None when it is left as it is."""
+        return self.inputs.get(index, self.inputs.get(-1))

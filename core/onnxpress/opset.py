@@ -1,0 +1,85 @@
+"""Raising a model's opset: one function for every pass that needs a later operator.
+
+The conversion is ONNX's own.  It sees a copy without the weights, so that models over 2 GB convert too, and what
+calibration wrote into values is carried over by name.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import onnx_ir as ir
+
+from onnxpress.errors import UnsupportedModel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SMALL = 1024
+"""Bytes up to which initialisers take part: the converter reads shapes and axes, and writes them."""
+
+
+def at_least(model: ir.Model, version: int) -> ir.Model:
+    """`model` at opset `version` or later of the default domain.
+
+    Args:
+        model: The model; it is not changed.
+        version: The lowest opset that will do.
+
+    Returns:
+        `model` itself when it is recent enough, else a converted copy with the same names, weights and metadata.
+
+    Raises:
+        UnsupportedModel: ONNX cannot convert it; the message says why.
+    """
+    import onnx
+
+    current = model.opset_imports.get("", version)
+    if current >= version:
+        return model
+    if model.functions:
+        raise UnsupportedModel(
+            f"the model is at opset {current}, opset {version} is needed, and ONNX cannot convert models with functions "
+            f"({next(iter(model.functions.values())).name!r}); inline them or export at opset {version}"
+        )
+    skeleton = model.clone()
+    weights = _take_weights(skeleton)
+    try:
+        proto = onnx.version_converter.convert_version(ir.serde.serialize_model(skeleton), version)
+        converted = ir.serde.deserialize_model(proto)
+    except Exception as error:  # the C++ binding raises whatever its adapters raise
+        reason = " ".join(str(error).split())
+        raise UnsupportedModel(
+            f"the model is at opset {current} and cannot be raised to {version}: {reason}; export it at opset {version}"
+        ) from error
+    _restore(converted, model, weights)
+    return converted
+
+
+def _take_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:
+    weights: dict[str, ir.TensorProtocol] = {}
+    for name, value in model.graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and tensor.nbytes > _SMALL:
+            weights[name] = tensor
+            value.const_value = ir.ExternalTensor(
+                "absent", 0, tensor.nbytes, tensor.dtype, shape=ir.Shape(cast(Any, tensor.shape)), name=name
+            )
+    return weights
+
+
+def _restore(converted: ir.Model, source: ir.Model, weights: dict[str, ir.TensorProtocol]) -> None:
+    for name, tensor in weights.items():
+        converted.graph.initializers[name].const_value = tensor
+    before = {value.name: value for value in _values(source) if value.meta}
+    for value in _values(converted):
+        if value.name in before:
+            value.meta.update(before[value.name].meta)
+    converted.metadata_props.update(source.metadata_props)
+    converted.meta.update(source.meta)
+
+
+def _values(model: ir.Model) -> Iterator[ir.Value]:
+    yield from model.graph.inputs
+    for node in model.graph.all_nodes():
+        yield from node.outputs
