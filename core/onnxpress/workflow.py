@@ -13,6 +13,7 @@ from onnxpress.benchmarking import benchmark
 from onnxpress.comparing import compare
 from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.kinds import Backend, Context, Dataset, Frontend, Progress, Silent
+from onnxpress.labels import load_labels
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
 from onnxpress.records import Benchmark, Comparison, Run
@@ -147,8 +148,7 @@ def compress(
     run.size_after = model_files.file_size(after)
     if tests is not None:
         reference, optimized = Session(before, threads=threads), Session(after, optimize=True, threads=threads)
-        known = None if labels is None else datasets.load_labels(labels)
-        run.comparison = compare(reference, optimized, tests, labels=known, progress=progress)
+        run.comparison = compare(reference, optimized, tests, labels=_labels(labels), progress=progress)
     if bench:
         run.benchmark = benchmark(before, after, feeds=_feeds(tests, inputs), threads=threads or 1, progress=progress)
     if path is not None and writer is not None:
@@ -198,8 +198,7 @@ def compare_sources(
     samples = _samples(data, first.inputs, preprocessing, random_data)
     if samples is None:
         raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
-    known = None if labels is None else datasets.load_labels(labels)
-    return compare(first, second, samples, labels=known, progress=progress)
+    return compare(first, second, samples, labels=_labels(labels), progress=progress)
 
 
 def bench_sources(
@@ -264,6 +263,10 @@ def _samples(data: Any, inputs: Any, preprocessing: Any, random_data: bool) -> D
     if data is not None:
         return datasets.load(data, inputs, preprocessing=preprocessing)
     return datasets.random_data(inputs) if random_data else None
+
+
+def _labels(labels: Any) -> Any:
+    return load_labels(Path(labels)) if isinstance(labels, (str, Path)) else labels
 
 
 def _feeds(tests: Dataset | None, inputs: Any) -> Mapping[str, Any]:
