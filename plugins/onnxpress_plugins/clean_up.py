@@ -52,8 +52,12 @@ class CleanUp(ir.passes.InPlacePass):
         return modified
 
     def _inline(self, model: ir.Model) -> bool:
+        if not model.functions:
+            return False
         self.notes.count("functions inlined", len(model.functions))
-        return bool(model.functions) and common.InlinePass()(model).modified
+        common.InlinePass()(model)
+        model.functions.clear()  # those that nobody calls
+        return True
 
     def _sweep(self, model: ir.Model) -> bool:
         nodes, constants = _count(model)

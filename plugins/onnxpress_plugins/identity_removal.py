@@ -5,7 +5,9 @@
 | Identity                                       | always                                            |
 | Dropout                                        | in inference, and nobody reads the mask           |
 | Cast, CastLike                                 | the type is that of the input                     |
-| Reshape, Flatten, Squeeze, Unsqueeze, Expand   | the shape is that of the input                    |
+| Reshape, Flatten, Squeeze, Unsqueeze           | the shape is again what it was, here or further   |
+|                                                | up a chain of them                                |
+| Expand                                         | the shape is that of the input                    |
 | Transpose                                      | the order is 0, 1, 2 ...                          |
 | Pad                                            | nothing is padded                                 |
 | Concat, Sum, Max, Min, Mean                    | there is no other input                           |
@@ -40,22 +42,32 @@ class RemoveIdentities(ir.passes.InPlacePass):
                 if _merge_transposes(node):
                     self.notes.count("Transpose merged into the next")
                     modified = True
-                if _hands_on(node) and _bypass(node):
+                value = _handed_on(node)
+                if value is not None and _bypass(node, value):
                     self.notes.count(f"{node.op_type} without effect removed")
                     modified = True
         return ir.passes.PassResult(model, modified)
 
 
-def _hands_on(node: ir.Node) -> bool:
-    check = _CHECKS.get(node.op_type) if node.domain == "" else None
-    others_used = any(output.uses() or output.is_graph_output() for output in node.outputs[1:])
-    return check is not None and not others_used and node.inputs[0] is not None and check(node, node.inputs[0])
+def _handed_on(node: ir.Node) -> ir.Value | None:
+    """The value that `node` gives again, None if it changes something."""
+    value = node.inputs[0] if node.domain == "" and node.inputs else None
+    if value is None or any(output.uses() or output.is_graph_output() for output in node.outputs[1:]):
+        return None
+    if node.op_type in _CHECKS:
+        return value if _CHECKS[node.op_type](node, value) else None
+    maker: ir.Node | None = node
+    while maker is not None and maker.op_type in _RESHAPES and maker.domain == "":
+        value = maker.inputs[0]
+        if value is None or _unsure_sizes(node, value) in (0, 1):
+            return value
+        maker = value.producer()
+    return None
 
 
-def _bypass(node: ir.Node) -> bool:
-    """Connect the users of the node's output to its input, which takes over the name of an output of the graph."""
-    value, output = node.inputs[0], node.outputs[0]
-    assert value is not None
+def _bypass(node: ir.Node, value: ir.Value) -> bool:
+    """Connect the users of the node's output to `value`, which takes over the name of an output of the graph."""
+    output = node.outputs[0]
     is_output = output.is_graph_output()
     if is_output and (value.producer() is None or value.is_graph_output() or value.graph is not node.graph):
         return False
@@ -121,13 +133,11 @@ def _has_one_input(node: ir.Node, value: ir.Value) -> bool:
     return len(node.inputs) == 1
 
 
+_RESHAPES = ("Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _CHECKS: dict[str, Callable[[ir.Node, ir.Value], bool]] = {
     "Identity": lambda node, value: True,
     "Dropout": _is_inference,
     **dict.fromkeys(("Cast", "CastLike"), _keeps_type),
-    **dict.fromkeys(
-        ("Reshape", "Flatten", "Squeeze", "Unsqueeze"), lambda node, value: _unsure_sizes(node, value) in (0, 1)
-    ),
     "Expand": lambda node, value: _unsure_sizes(node, value) == 0,
     "Transpose": _keeps_order,
     "Pad": _pads_nothing,

@@ -74,17 +74,18 @@ class Layer:
         """This layer after `affine` (over its inputs); exact only if every output sees every tap."""
         bias = self._bias()
         if affine.shifts:
-            weight = self._weight().astype(np.float64).sum(axis=3, keepdims=True)
+            weight = self._weight().sum(axis=3, keepdims=True, dtype=np.float64)
             moved = (weight * self._spread(affine.shift, 3 - self.out_axis)).sum(axis=(3 - self.out_axis, 3))
             bias = bias + self.node.attributes.get_float("alpha", 1.0) * moved.reshape(-1)
         return self._fold(3 - self.out_axis, affine.scale, bias)
 
     def _fold(self, axis: int, scale: NDArray[np.float64], bias: NDArray[np.float64]) -> Folded:
-        weight = self._weight()
-        scaled = None
+        weight, scaled = self._weight(), None
         with np.errstate(over="ignore"):
             if np.any(scale != 1):
-                scaled = (weight * self._spread(scale, axis)).astype(weight.dtype).reshape(_shape(self.node.inputs[1]))
+                scaled = np.empty_like(weight)  # filled in float64 and rounded, a buffer at a time
+                np.multiply(weight, self._spread(scale, axis), out=scaled, dtype=np.float64, casting="unsafe")
+                scaled = scaled.reshape(_shape(self.node.inputs[1]))
             folded = Folded(self, scaled, bias.astype(weight.dtype))
         if not all(np.isfinite(numbers).all() for numbers in (folded.weight, folded.bias) if numbers is not None):
             raise Obstacle(f"{described(self.node)} would get NaN or infinity in its {weight.dtype} weight or bias")
