@@ -67,7 +67,7 @@ class OpRule:
         inputs: Role of each input, by position; the rest are left as they are.  -1: every input.
         output: Whether the output must be quantised for an integer kernel; "optional" operators also give float.
         worth: When to quantise it.
-        shares_scale: Inputs and outputs must have the same scale and zero point.
+        shares_scale: Whether inputs and outputs must have one scale and zero point, or may where it costs nothing.
         fused_activations: Operators that vanish when they stand between this one and its QuantizeLinear, because
             saturation does their work: the integer range must begin at zero and lie inside the clip.
         channel_axis: Axis of the weight that indexes output channels.
@@ -81,7 +81,7 @@ class OpRule:
     inputs: Mapping[int, Role] = field(default_factory=dict)
     output: Literal["always", "optional"] = "always"
     worth: Worth = "always"
-    shares_scale: bool = False
+    shares_scale: Literal["never", "may", "must"] = "never"
     fused_activations: tuple[str, ...] = ()
     channel_axis: int | None = None
     transposed_by: str | None = None

@@ -1,0 +1,135 @@
+"""Whether a node fits the rule that a target has for its operator, and what stands in the way if not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxpress.kinds import Target
+from onnxpress.targets import OpRule
+from onnxpress_plugins.constants import array, constant
+
+
+@dataclass(frozen=True, eq=False)
+class Unit:
+    """A node that may become one integer kernel, with the activation that vanishes behind it.
+
+    Attributes:
+        node: The operator.
+        rule: What the target says of it.
+        activation: The Relu or Clip behind it that saturation replaces.
+    """
+
+    node: ir.Node
+    rule: OpRule
+    activation: ir.Node | None = None
+
+    @property
+    def outputs(self) -> tuple[ir.Value, ...]:
+        """The values that are quantised behind it."""
+        return tuple((self.activation or self.node).outputs)
+
+    def inputs(self) -> Iterator[tuple[int, ir.Value]]:
+        """Position and value of every input that is quantised like an activation, constants included."""
+        for index, value in enumerate(self.node.inputs):
+            role = self.rule.role(index)
+            if value is not None and (role == "activation" or (role == "operand" and constant(value) is None)):
+                yield index, value
+
+    def computed(self) -> Iterator[ir.Value]:
+        """The inputs that are quantised and not constant."""
+        return (value for _, value in self.inputs() if constant(value) is None)
+
+    def weight(self) -> tuple[int, ir.Value] | None:
+        """Position and value of the constant that the target quantises as a weight."""
+        for index, value in enumerate(self.node.inputs):
+            role = self.rule.role(index)
+            if value is not None and (role == "weight" or (role == "operand" and constant(value) is not None)):
+                return index, value
+        return None
+
+    def bias(self) -> tuple[int, ir.Value] | None:
+        """Position and value of the bias."""
+        for index, value in enumerate(self.node.inputs):
+            if value is not None and self.rule.role(index) == "bias":
+                return index, value
+        return None
+
+    def channel_axis(self) -> int | None:
+        """The axis of the weight that indexes output channels."""
+        axis, attribute = self.rule.channel_axis, self.rule.transposed_by
+        turned = attribute is not None and self.node.attributes.get_int(attribute, 0) == 1
+        return 1 - axis if turned and axis is not None else axis
+
+
+def obstacle(unit: Unit, target: Target) -> str | None:
+    """Why `unit` cannot run in integers on `target`, None when it can."""
+    node, rule = unit.node, unit.rule
+    for name, allowed in rule.attributes.items():
+        attribute = node.attributes.get(name)
+        given = None if attribute is None else attribute.value
+        if given is not None and (tuple(given) if isinstance(given, list | tuple) else given) not in allowed:
+            return f"its {name} is {given}, and {target.name} has no integer kernel for that"
+    for value in unit.computed():
+        producer = value.producer()
+        if producer is not None and producer.op_type == "DequantizeLinear":
+            return f"its input {value.name!r} is quantised already"
+        if value.dtype != ir.DataType.FLOAT:
+            return f"its input {value.name!r} is {_type(value)}, not float32"
+    if not any(unit.computed()):
+        return "all its inputs are constant"
+    return _rank_obstacle(unit, target) or _constant_obstacle(unit, target)
+
+
+def vanishing(node: ir.Node, rule: OpRule) -> ir.Node | None:
+    """The activation behind `node` that saturation replaces: its only consumer, cutting off at zero."""
+    if not rule.fused_activations or len(node.outputs) != 1 or node.outputs[0].is_graph_output():
+        return None
+    uses = list(node.outputs[0].uses())
+    if len(uses) != 1 or uses[0].node.op_type not in rule.fused_activations or uses[0].node.graph is not node.graph:
+        return None
+    activation = uses[0].node
+    if activation.domain or uses[0].idx != 0:
+        return None
+    return activation if activation.op_type == "Relu" or clip(activation) is not None else None
+
+
+def clip(node: ir.Node) -> float | None:
+    """The upper limit of a Clip that begins at zero, infinite when it has none; None for any other Clip."""
+    limits = [array(value) for value in (*node.inputs[1:3], None, None)]
+    if len(node.inputs) < 2 or limits[0] is None or float(limits[0]) != 0:
+        return None
+    if len(node.inputs) < 3 or node.inputs[2] is None:
+        return float("inf")
+    return None if limits[1] is None or float(limits[1]) <= 0 else float(limits[1])
+
+
+def _rank_obstacle(unit: Unit, target: Target) -> str | None:
+    weight = unit.weight()
+    shape = None if weight is None else weight[1].shape
+    allowed = unit.rule.weight_ranks
+    if allowed and shape is not None and len(shape) not in allowed:
+        return f"its weight has {len(shape)} dimensions, and {target.name} takes {' or '.join(map(str, allowed))}"
+    return None
+
+
+def _constant_obstacle(unit: Unit, target: Target) -> str | None:
+    for what, found in (("weight", unit.weight()), ("bias", unit.bias())):
+        if found is None:
+            continue
+        tensor = constant(found[1])
+        if tensor is None:
+            return f"its {what} {found[1].name!r} is not constant"
+        if tensor.dtype != ir.DataType.FLOAT:
+            return f"its {what} {found[1].name!r} is {tensor.dtype.name.lower()}, not float32"
+    for _, value in unit.inputs():
+        tensor = constant(value)
+        if tensor is not None and tensor.dtype != ir.DataType.FLOAT:
+            return f"its constant {value.name!r} is {tensor.dtype.name.lower()}, not float32"
+    return None
+
+
+def _type(value: ir.Value) -> str:
+    return "of unknown type" if value.dtype is None else value.dtype.name.lower()
