@@ -45,3 +45,10 @@ class MissingDependency(OnnxpressError):
 
 class StepFailed(OnnxpressError):
     """A pass raised, or left an invalid graph; the caller's model is as it was before the step."""
+
+
+def reason(error: BaseException) -> str:
+    """What a foreign exception says, on one line; libraries that wrap errors bury it in the innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split()) or type(error).__name__

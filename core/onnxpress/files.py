@@ -27,7 +27,8 @@ def staging(folder: Path) -> Iterator[Path]:
     try:
         yield temporary
     except OSError as error:
-        raise OnnxpressError(f"cannot write in {folder}: {error.strerror or error}") from error
+        why = error.strerror or f"{error}; the disk may be full"  # numpy reports a short write without an errno
+        raise OnnxpressError(f"cannot write in {folder}: {why}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import onnx_ir as ir
 
-from onnxpress.errors import InvalidModel
+from onnxpress.errors import InvalidModel, reason
 from onnxpress.files import publish, staging
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ PROTOBUF_LIMIT = 2_000_000_000
 
 
 def load(path: Path) -> ir.Model:
-    """Read an ONNX file; external weights stay on disk, memory-mapped.
+    """Read an ONNX file; external weights stay on disk, memory-mapped: leave the files there while the model is used.
 
     Raises:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
@@ -32,11 +32,14 @@ def load(path: Path) -> ir.Model:
     _check_external_data(proto, path)
     try:
         onnx.checker.check_model(os.fspath(path))
-    except onnx.checker.ValidationError as error:
-        raise InvalidModel(f"{path} is not a valid ONNX model: {_first_line(error)}") from error
+    except Exception as error:  # the C++ binding raises its own ValidationError, RuntimeError or UnicodeDecodeError
+        raise InvalidModel(f"{path} is not a valid ONNX model: {reason(error)}") from error
     model = from_proto(proto, name=os.fspath(path))
     for graph in model.graphs():
-        ir.external_data.set_base_dir(graph, path.parent)
+        ir.external_data.set_base_dir(graph, path.absolute().parent)
+    for tensor in _initializers(model):
+        if isinstance(tensor, ir.ExternalTensor):
+            _check_extent(tensor, path)
     return model
 
 
@@ -49,7 +52,7 @@ def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
     try:
         return ir.serde.deserialize_model(proto)
     except Exception as error:  # deserialisation is not ours, and raises whatever a corrupt field provokes
-        raise InvalidModel(f"{name} is not a valid ONNX model: {_first_line(error)}") from error
+        raise InvalidModel(f"{name} is not a valid ONNX model: {reason(error)}") from error
 
 
 def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> list[Path]:
@@ -75,7 +78,7 @@ def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> l
         names = [f"{path.name}.data"] if external else []
         if external:
             ir.save(model.clone(), staged, external_data=names[0], size_threshold_bytes=1024)
-            names = [name for name in names if (folder / name).exists()]
+            names = [name for name in names if (folder / name).is_file() and (folder / name).stat().st_size]
         else:
             staged.write_bytes(to_proto(model).SerializeToString(deterministic=True))
         for name in [*names, path.name]:
@@ -155,8 +158,7 @@ def _check_external_data(proto: onnx.ModelProto, path: Path) -> None:
     for tensor in _tensors(proto):
         if tensor.data_location != tensor.EXTERNAL:
             continue
-        entries = {entry.key: entry.value for entry in tensor.external_data}
-        location = Path(entries.get("location", ""))
+        location = Path(next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), ""))
         target = (folder / location).resolve()
         if location.is_absolute() or folder not in target.parents:
             raise InvalidModel(
@@ -165,18 +167,15 @@ def _check_external_data(proto: onnx.ModelProto, path: Path) -> None:
             )
         if not target.is_file():
             raise InvalidModel(f"{path}: external data file {str(location)!r} of weight {tensor.name!r} is missing")
-        _check_extent(tensor, entries, target, path)
 
 
-def _check_extent(tensor: onnx.TensorProto, entries: dict[str, str], target: Path, path: Path) -> None:
-    try:
-        start, length = int(entries.get("offset", 0)), int(entries.get("length", 0))
-    except ValueError as error:
-        raise InvalidModel(f"{path}: weight {tensor.name!r} has a corrupt offset or length") from error
-    available = target.stat().st_size
-    if start < 0 or length < 0 or start + length > available:
+def _check_extent(tensor: ir.ExternalTensor, path: Path) -> None:
+    start, size, available = tensor.offset or 0, tensor.nbytes, Path(tensor.path).stat().st_size
+    if tensor.length not in (None, size):
+        raise InvalidModel(f"{path}: weight {tensor.name!r} takes {size} bytes, but its entry says {tensor.length}")
+    if start < 0 or start + size > available:
         raise InvalidModel(
-            f"{path}: weight {tensor.name!r} needs bytes {start}..{start + length} of {target.name!r}, "
+            f"{path}: weight {tensor.name!r} needs bytes {start}..{start + size} of {str(tensor.location)!r}, "
             f"which has only {available}; the file is truncated"
         )
 
@@ -204,7 +203,3 @@ def _node_tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]
                 yield from _graph_tensors(attribute.g)
             for graph in attribute.graphs:
                 yield from _graph_tensors(graph)
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from onnxpress.errors import InvalidModel
+from onnxpress.errors import InvalidModel, reason
 from onnxpress.model_files import without_weights
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def infer_shapes(model: ir.Model) -> None:
             ir.serde.serialize_model(skeleton), check_type=True, strict_mode=True, data_prop=True
         )
     except Exception as error:  # the C++ binding raises RuntimeError, ValueError or its own InferenceError
-        raise InvalidModel(f"shape inference failed: {' '.join(str(error).split())}") from error
+        raise InvalidModel(f"shape inference failed: {reason(error)}") from error
     _apply(inferred.graph, model.graph)
 
 
