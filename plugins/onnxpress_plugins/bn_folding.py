@@ -28,6 +28,7 @@ import onnx_ir as ir
 from onnxpress.kinds import Context, Pass
 from onnxpress.ranges import META_KEY
 from onnxpress.records import Notes
+from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.affine import Affine, Obstacle, along, is_per_channel, operand
 from onnxpress_plugins.affine_paths import NoLayer, Reach, downstream, upstream
 from onnxpress_plugins.constants import remove
@@ -97,11 +98,11 @@ def _fold_behind(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node],
         return [], ""
     _move(affine, reach, names)
     made, result = _input(taken[0]), taken[-1].outputs[0]
-    result.replace_all_uses_with(made, replace_graph_outputs=True)
-    if META_KEY in result.meta:
-        made.meta[META_KEY] = result.meta[META_KEY]
+    name = result.name
+    replace_uses(result, made)
     remove(taken)
-    made.name = result.name
+    made.name = name  # the tensor that had this name has it still, and its measured range
+    made.meta.update(result.meta)
     return taken, reach.layers[0][0].node.op_type
 
 
@@ -138,10 +139,11 @@ def _is_mere_bias(affine: Affine, taken: Sequence[ir.Node], reach: Reach) -> boo
 def _move(affine: Affine, reach: Reach, names: Names, *, ahead: bool = False) -> None:
     """Change the layers, all or none; ranges measured on values that change with them are forgotten."""
     reach.check(affine)
-    for folded in [layer.ahead(part) if ahead else layer.behind(part) for layer, part in reach.parts(affine)]:
-        folded.store(names)
+    changed = [layer.ahead(part) if ahead else layer.behind(part) for layer, part in reach.parts(affine)]
     for value in reach.between:
         value.meta.pop(META_KEY, None)
+    for folded in changed:
+        folded.store(names)
 
 
 def _input(node: ir.Node) -> ir.Value:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 import onnx_ir as ir
 
 from onnxpress.records import Notes
+from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.constants import array, remove
 from onnxpress_plugins.naming import Names, title
 
@@ -77,7 +78,7 @@ def _origins(value: ir.Value, rank: int) -> Iterator[tuple[tuple[int, ...], ir.V
 
 def _replace(node: ir.Node, source: ir.Value, order: tuple[int, ...], names: Names, *, keep: bool) -> None:
     assert node.graph is not None
-    output = node.outputs[0]
+    output, name = node.outputs[0], node.outputs[0].name
     nodes = [ir.node("GlobalAveragePool", [source], name=names.fresh(f"{title(node)}_pool"))]
     if not keep:
         nodes.append(ir.node("Flatten", nodes[-1].outputs, {"axis": 1}, name=names.fresh(f"{title(node)}_flatten")))
@@ -89,6 +90,6 @@ def _replace(node: ir.Node, source: ir.Value, order: tuple[int, ...], names: Nam
     result = nodes[-1].outputs[0]
     result.type, result.shape = output.type, output.shape
     node.graph.insert_before(node, nodes)
-    output.replace_all_uses_with(result, replace_graph_outputs=True)
+    replace_uses(output, result)
     remove([node])
-    result.name = output.name
+    result.name = name

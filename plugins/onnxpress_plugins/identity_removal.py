@@ -25,6 +25,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.records import Notes
+from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.constants import array, remove
 
 
@@ -66,16 +67,12 @@ def _handed_on(node: ir.Node) -> ir.Value | None:
 
 
 def _bypass(node: ir.Node, value: ir.Value) -> bool:
-    """Connect the users of the node's output to `value`, which takes over the name of an output of the graph."""
+    """Connect the users of the node's output to `value`."""
     output = node.outputs[0]
-    is_output = output.is_graph_output()
-    if is_output and (value.producer() is None or value.is_graph_output() or value.graph is not node.graph):
+    if not replace_uses(output, value):
         return False
     value.shape, value.type = value.shape or output.shape, value.type or output.type
-    output.replace_all_uses_with(value, replace_graph_outputs=True)
     remove([node])
-    if is_output:
-        value.name = output.name
     return True
 
 

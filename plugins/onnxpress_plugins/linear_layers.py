@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.constants import array, constant, give, initializer
 from onnxpress_plugins.naming import Names, described, title
@@ -179,19 +180,17 @@ def mixes_borders(node: ir.Node) -> bool:
 
 def _add_behind(node: ir.Node, bias: NDArray[Any], names: Names) -> None:
     assert node.graph is not None
-    output = node.outputs[0]
+    output, name = node.outputs[0], node.outputs[0].name
     shift = initializer(node.graph, names.fresh(f"{title(node)}_bias"), bias)
-    add = ir.node("Add", [output, shift], name=names.fresh(f"{title(node)}_add_bias"))
-    total = add.outputs[0]
-    total.name, total.type, total.shape = output.name, output.type, output.shape
-    output.name = names.fresh(f"{output.name}_without_bias")
+    add = ir.node("Add", [None, shift], name=names.fresh(f"{title(node)}_add_bias"))
     node.graph.insert_after(node, add)
-    for user, index in output.uses():
-        if user is not add:
-            user.replace_input_with(index, total)
-    for index, value in enumerate(node.graph.outputs):
-        if value is output:
-            node.graph.outputs[index] = total
+    total = add.outputs[0]
+    total.type, total.shape = output.type, output.shape
+    total.meta.update(output.meta)
+    output.meta.clear()
+    replace_uses(output, total)
+    add.replace_input_with(0, output)
+    output.name, total.name = names.fresh(f"{name}_without_bias"), name
 
 
 def _shape(value: ir.Value | None) -> tuple[int, ...]:
