@@ -6,7 +6,7 @@ exist, every domain has an opset, and types and shapes are known wherever ONNX c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import onnx_ir as ir
@@ -27,9 +27,9 @@ def verify(model: ir.Model) -> None:
     Raises:
         InvalidModel: A rule is broken; the message lists every breach, at most five.
     """
-    problems = [*_opset_problems(model), *_graph_problems(model.graph, {}, set())]
+    problems = [*_opset_problems(model), *_graph_problems(model.graph, {})]
     for function in model.functions.values():
-        problems += _opset_problems(model, function)
+        problems += [*_opset_problems(model, function), *_graph_problems(function, {})]
     if problems:
         more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
         raise InvalidModel("; ".join(problems[:5]) + more)
@@ -80,11 +80,12 @@ def _opset_problems(model: ir.Model, function: ir.Function | None = None) -> Ite
             yield f"node {node.name!r} ({node.op_type}) is of domain {node.domain!r}, which no opset import covers"
 
 
-def _graph_problems(graph: ir.Graph, visible: dict[str, ir.Value], node_names: set[str]) -> Iterator[str]:
-    scope = dict(visible)
-    for value in [*graph.inputs, *(v for v in graph.initializers.values() if not v.is_graph_input())]:
+def _graph_problems(graph: ir.Graph | ir.Function, visible: Mapping[str, ir.Value]) -> Iterator[str]:
+    scope, node_names = dict(visible), set[str]()
+    initializers = graph.initializers if isinstance(graph, ir.Graph) else {}
+    for value in [*graph.inputs, *(value for value in initializers.values() if not value.is_graph_input())]:
         yield from _define(value, scope)
-    for name, value in graph.initializers.items():
+    for name, value in initializers.items():
         if value.const_value is None:
             yield f"initialiser {name!r} has no data"
     for node in graph:
@@ -97,7 +98,7 @@ def _graph_problems(graph: ir.Graph, visible: dict[str, ir.Value], node_names: s
                 yield f"node {node.name!r} ({node.op_type}) uses {used.name!r}, which is not defined before it"
         for attribute in node.attributes.values():
             for subgraph in _subgraphs(attribute):
-                yield from _graph_problems(subgraph, scope, node_names)
+                yield from _graph_problems(subgraph, scope)
         for value in node.outputs:
             if value.name or value.uses():
                 yield from _define(value, scope)
