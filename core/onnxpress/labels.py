@@ -12,14 +12,14 @@ from onnxpress.errors import InvalidData
 from onnxpress.fitting import LABEL_KEYS
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 
-def load_labels(path: Path) -> NDArray[np.int64]:
+def load_labels(source: str | Path | ArrayLike) -> NDArray[np.int64]:
     """Read class indices, one per sample.
 
     Args:
-        path: A ``.npy`` file; a ``.npz`` file with one array, or one called ``labels``, ``label`` or ``y``; or a
+        source: An array or list of integers; a ``.npy`` file; a ``.npz`` file with one array, or one called ``labels``, ``label`` or ``y``; or a
             ``.txt`` or ``.csv`` file with one integer a line.
 
     Returns:
@@ -28,10 +28,15 @@ def load_labels(path: Path) -> NDArray[np.int64]:
     Raises:
         InvalidData: The file cannot be read, or holds something other than one integer per sample.
     """
-    labels = _from_arrays(path) if path.suffix in SUFFIXES else _from_text(path)
+    origin = str(source) if isinstance(source, (str, Path)) else "labels"
+    labels = _from_file(Path(source)) if isinstance(source, (str, Path)) else np.asarray(source)
     if labels.dtype.kind not in "iu" or labels.ndim == 0 or labels.size != len(labels):
-        raise InvalidData(f"{path}: labels must be one integer per sample, got {labels.dtype} {list(labels.shape)}")
+        raise InvalidData(f"{origin}: labels must be one integer per sample, got {labels.dtype} {list(labels.shape)}")
     return labels.reshape(-1).astype(np.int64)
+
+
+def _from_file(path: Path) -> NDArray[np.generic]:
+    return _from_arrays(path) if path.suffix in SUFFIXES else _from_text(path)
 
 
 def _from_arrays(path: Path) -> NDArray[np.generic]:

@@ -90,6 +90,51 @@ class Latency:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FloatNode:
+    """A node that onnxruntime runs in float though the model is quantised.
+
+    Attributes:
+        node: Name in onnxruntime's optimised graph, which keeps the model's where it can.
+        op_type: Its operator there, e.g. ``FusedConv``.
+        reason: Why it is not integer.
+        milliseconds: Its time per run.
+        macs: Its multiply-accumulates per run.
+    """
+
+    node: str
+    op_type: str
+    reason: str
+    milliseconds: float
+    macs: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kernels:
+    """What onnxruntime made of a model: the nodes of its optimised graph, profiled, by kind.
+
+    The kinds are ``integer`` (on 8-bit data), ``float``, ``convert`` (between the two, or between memory layouts) and
+    ``other`` (shapes, indices, copies).
+
+    Attributes:
+        counts: Nodes of each kind.
+        milliseconds: Time of each kind per run; profiling itself adds to it, so that shares are to be trusted more.
+        macs: Multiply-accumulates of each kind per run.
+        product_ms: The part of `milliseconds` in nodes that multiply-accumulate.
+        depthwise_ms: The part of `product_ms` in depthwise convolutions.
+        operators: Nodes of each operator.
+        float_nodes: The float nodes of a quantised model, slowest first.
+    """
+
+    counts: Mapping[str, int]
+    milliseconds: Mapping[str, float]
+    macs: Mapping[str, int]
+    product_ms: Mapping[str, float]
+    depthwise_ms: float = 0.0
+    operators: Mapping[str, int] = field(default_factory=dict)
+    float_nodes: tuple[FloatNode, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Benchmark:
     """Latency of A and B, run interleaved in one process, and what onnxruntime made of each.
 
@@ -100,20 +145,64 @@ class Benchmark:
         a: Latency of the first model.
         b: Latency of the second; None when only one was given.
         ratio: Median latency of A over that of B (above 1: B is faster); None without B.
-        kernels_a: Nodes of A's optimised graph by kind: ``{"integer": .., "float": .., "convert": ..}``.
+        kernels_a: What onnxruntime made of A.
         kernels_b: The same for B.
-        float_nodes_b: ``"name (op): reason"`` of the compute nodes that stayed float in B.
+        explanation: Why B is not faster than it is, from what was measured; empty when there is nothing to explain.
+        warnings: What may make the figures differ elsewhere.
     """
 
     threads: int
     batch: int
     runs: int
     a: Latency
+    kernels_a: Kernels
     b: Latency | None = None
     ratio: float | None = None
-    kernels_a: Mapping[str, int] = field(default_factory=dict)
-    kernels_b: Mapping[str, int] = field(default_factory=dict)
-    float_nodes_b: tuple[str, ...] = ()
+    kernels_b: Kernels | None = None
+    explanation: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PortShape:
+    """Name, element type and shape of an input or output; a string or None stands for a dynamic dimension."""
+
+    name: str
+    dtype: str
+    shape: tuple[int | str | None, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What is in a model.
+
+    Attributes:
+        inputs: What goes in.
+        outputs: What comes out.
+        operators: Nodes of each operator, subgraphs included, most frequent first; other domains as ``domain.Op``.
+        nodes: Nodes in all.
+        parameters: Elements of all initialisers that are not quantisation parameters.
+        bytes: Bytes of all initialisers.
+        macs: Multiply-accumulates for one sample, dynamic dimensions taken as 1.
+        macs_unknown: Nodes whose multiply-accumulates are unknown for want of shapes.
+        quantized_share: Share of `macs` in operators with quantised data and weights; 0 in a float model.
+        opsets: Version of each domain.
+        ir_version: Version of the file format.
+        producer: Program that wrote the model, with its version.
+    """
+
+    inputs: tuple[PortShape, ...]
+    outputs: tuple[PortShape, ...]
+    operators: Mapping[str, int]
+    nodes: int
+    parameters: int
+    bytes: int
+    macs: int
+    macs_unknown: int
+    quantized_share: float
+    opsets: Mapping[str, int]
+    ir_version: int
+    producer: str
 
 
 @dataclass
@@ -135,6 +224,7 @@ class Run:
 
     Attributes:
         source: What the user gave: a path, or the type of an in-memory model.
+        random_data: Whether the ranges were calibrated on made-up data and so mean nothing.
         recipe: The recipe as TOML text.
         versions: Package name to version.
         size_before: Bytes of the converted float model as ONNX.
@@ -143,6 +233,7 @@ class Run:
     """
 
     source: str = ""
+    random_data: bool = False
     recipe: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     steps: list[StepRecord] = field(default_factory=list)

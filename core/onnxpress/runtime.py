@@ -33,6 +33,7 @@ _DTYPES = {
     "string": "object",
     **{f"{sign}int{bits}": f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)},
 }
+_OPTIMIZED_DATA_KEY = "session.optimized_model_external_initializers_file_name"
 _FOLDER_KEY = "session.model_external_initializers_file_folder_path"
 
 
@@ -44,7 +45,8 @@ class Session:
         optimize: Everything on (for timing and calibration) rather than off (for comparison).
         threads: Intra-op threads; None leaves the choice to onnxruntime.
         outputs: Names of intermediate values to return instead of the model's outputs.
-        save_optimized: Where onnxruntime should write the graph it runs.
+        save_optimized: Where onnxruntime should write the graph it runs; weights go beside it, in ``<name>.data``.
+        profile: Prefix of the JSON file into which ``raw.end_profiling()`` writes the time of every node.
 
     Raises:
         InvalidModel: onnxruntime rejects the model.
@@ -58,6 +60,7 @@ class Session:
         threads: int | None = None,
         outputs: Sequence[str] | None = None,
         save_optimized: Path | None = None,
+        profile: Path | None = None,
     ) -> None:
         import onnxruntime as ort
 
@@ -68,6 +71,10 @@ class Session:
         options.graph_optimization_level = level.ORT_ENABLE_ALL if optimize else level.ORT_DISABLE_ALL
         if save_optimized is not None:
             options.optimized_model_filepath = os.fspath(save_optimized)
+            options.add_session_config_entry(_OPTIMIZED_DATA_KEY, f"{save_optimized.name}.data")
+        if profile is not None:
+            options.enable_profiling = True
+            options.profile_file_prefix = os.fspath(profile)
         if outputs is not None:
             model = expose(model_files.load(model) if isinstance(model, Path) else model, outputs)
         try:

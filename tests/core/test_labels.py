@@ -40,3 +40,9 @@ def test_asks_which_array(tmp_path: Path) -> None:
     np.savez(tmp_path / "y.npz", a=np.zeros(1, int), b=np.zeros(1, int))
     with pytest.raises(InvalidData, match="which array holds the labels\\? call it 'labels'; got a, b"):
         load_labels(tmp_path / "y.npz")
+
+
+def test_takes_what_is_in_memory() -> None:
+    assert load_labels([2, 0]).tolist() == [2, 0]
+    with pytest.raises(InvalidData, match="labels: labels must be one integer per sample, got float64"):
+        load_labels([0.5])

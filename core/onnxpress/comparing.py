@@ -1,0 +1,99 @@
+"""How the outputs of model B differ from those of model A on the same samples, and how often each is right."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxpress.difference import Difference
+from onnxpress.errors import InvalidData, UnsupportedModel
+from onnxpress.kinds import Progress, Silent
+from onnxpress.records import Comparison
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from onnxpress.kinds import Feeds, Port, Runner
+
+
+def compare(
+    a: Runner,
+    b: Runner,
+    data: Iterable[Feeds],
+    *,
+    labels: Sequence[int] | NDArray[np.int64] | None = None,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Run both models on the same samples and measure the difference.
+
+    Args:
+        a: The reference.
+        b: The other model; its inputs and outputs are matched with those of `a` by name, else by position.
+        data: Feeds for `a`, samples along axis 0.
+        labels: Class of each sample, which gives the accuracy of the first output with one score per class.
+        progress: Told of every batch.
+
+    Raises:
+        UnsupportedModel: Inputs or outputs of the models do not correspond.
+        InvalidData: There are no samples, or labels do not fit them.
+    """
+    renamed = match(a.inputs, b.inputs, "input")
+    pairs = match(a.outputs, b.outputs, "output")
+    differences = {name: Difference(name) for name in pairs}
+    known = None if labels is None else np.asarray(labels, dtype=np.int64)
+    samples = batch = 0
+    with (progress or Silent()).task("compare", operator.length_hint(data) or None) as advance:
+        for feeds in data:
+            outputs_a = a.run(feeds)
+            outputs_b = b.run({renamed[name]: array for name, array in feeds.items()})
+            batch = _batch_size(feeds)
+            classes = None if known is None else known[samples : samples + batch]
+            for name, other in pairs.items():
+                differences[name].update(outputs_a[name], outputs_b[other], classes)
+            samples += batch
+            advance()
+    if not samples:
+        raise InvalidData("comparing needs samples; the data hold none")
+    if known is not None and not 0 <= len(known) - samples < max(batch, 1):
+        raise InvalidData(f"there are {len(known)} labels for {samples} samples")
+    scores = next((difference for difference in differences.values() if difference.scores), None)
+    if known is not None and scores is None:
+        raise InvalidData(f"labels need an output with one score per class; the outputs are {', '.join(pairs)}")
+    return Comparison(
+        samples=samples,
+        outputs=tuple(difference.result() for difference in differences.values()),
+        accuracy_a=scores.right_a / samples if scores and known is not None else None,
+        accuracy_b=scores.right_b / samples if scores and known is not None else None,
+    )
+
+
+def match(a: Sequence[Port], b: Sequence[Port], what: str) -> dict[str, str]:
+    """Names in `a` to names in `b`: equal names, else equal positions when counts and shapes agree.
+
+    Raises:
+        UnsupportedModel: Neither fits.
+    """
+    names_a, names_b = [port.name for port in a], [port.name for port in b]
+    if set(names_a) == set(names_b):
+        return {name: name for name in names_a}
+    if len(a) == len(b) and all(_compatible(one.shape, other.shape) for one, other in zip(a, b, strict=True)):
+        return dict(zip(names_a, names_b, strict=True))
+    raise UnsupportedModel(f"the {what}s of the two models do not correspond: {_spell(a)} against {_spell(b)}")
+
+
+def _batch_size(feeds: Feeds) -> int:
+    return max((len(array) for array in feeds.values() if np.ndim(array)), default=1)
+
+
+def _compatible(a: Sequence[object] | None, b: Sequence[object] | None) -> bool:
+    if a is None or b is None:
+        return True
+    pairs = zip(a, b, strict=False)
+    return len(a) == len(b) and all(x == y or not (isinstance(x, int) and isinstance(y, int)) for x, y in pairs)
+
+
+def _spell(ports: Sequence[Port]) -> str:
+    return ", ".join(f"{port.name} {list(port.shape) if port.shape is not None else '?'}" for port in ports) or "none"
