@@ -20,7 +20,7 @@ NETWORKS = ("fashion_conv", "fashion_depthwise")
 def run(network: str, registry: Registry) -> Result:
     """TensorFlow SavedModel in, verified int8 ONNX and its reports out."""
     result = compress(
-        DEMO / network,
+        DEMO / "models" / network,
         recipe="int8",
         data=DEMO / "data" / "calibration.npz",
         evaluation=DEMO / "data" / "test.npz",

@@ -12,11 +12,12 @@ from onnxpress import model_files
 from onnxpress.benchmarking import benchmark
 from onnxpress.comparing import compare
 from onnxpress.errors import InvalidData, InvalidOption
+from onnxpress.inspecting import inspect
 from onnxpress.kinds import Backend, Context, Dataset, Frontend, Progress, Silent
 from onnxpress.labels import load_labels
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
-from onnxpress.records import Benchmark, Comparison, Run
+from onnxpress.records import Benchmark, Comparison, Inspection, Run
 from onnxpress.registry import Registry
 from onnxpress.run import transform
 from onnxpress.runtime import Session, ports
@@ -237,6 +238,31 @@ def bench_sources(
     inputs = ports(models[0].graph.inputs)
     feeds = _feeds(_samples(data, inputs, preprocessing, data is None), inputs)
     return benchmark(*models, feeds=feeds, threads=threads, runs=runs, progress=progress)
+
+
+def inspect_source(
+    source: Any,
+    *,
+    frontend: str | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Inspection:
+    """Tell what is in a model.
+
+    Args:
+        source: Anything `convert` takes.
+        frontend: Name of the frontend; None lets the frontends say which accepts the source.
+        registry: The plugins; None loads the installed ones.
+        progress: Shows how far the work is.
+        **options: Options of the frontend.
+
+    Raises:
+        OnnxpressError: Anything a user can act on; the message is one sentence.
+    """
+    reader = find_frontend(source, registry or Registry(), frontend)
+    (own,) = share(options, _reading(reader))
+    return inspect(load(source, reader, own, progress or Silent()))
 
 
 def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:
