@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shlex
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ def write(folder: Path, model: ir.Model, recipe: Recipe, error: BaseException) -
         (staged / "recipe.toml").write_text(text, encoding="utf-8")
         facts = {"error": f"{type(error).__name__}: {error}", "versions": versions()}
         (staged / "versions.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    return f"onnxpress compress {folder / 'model.onnx'} --recipe {folder / 'recipe.toml'}"
+    return shlex.join(["onnxpress", "compress", str(folder / "model.onnx"), "--recipe", str(folder / "recipe.toml")])
 
 
 def versions() -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass
 
@@ -69,7 +70,7 @@ def transform(
             except (InvalidData, MissingDependency):
                 raise
             except Exception as error:  # a pass is not ours: whatever it raises is reported with a way to rerun it
-                rest = replace(recipe, steps=recipe.steps[index:], ranges=None)
+                rest = replace(recipe, steps=recipe.steps[index:], target=context.target, ranges=None)
                 raise _failure(step, model, rest, error, reproducer_folder) from error
     return model, run
 
@@ -78,13 +79,18 @@ def _build(*, name: str, options: dict[str, object], registry: Registry, context
     offer = registry.get(Pass, name)
     bound = bind(f"pass {name!r}", offer.build, options)
     notes = Notes()
-    run = offer.build(replace(context, notes=notes), **bound)
+    try:
+        run = offer.build(replace(context, notes=notes), **bound)
+    except OnnxpressError:
+        raise
+    except Exception as error:  # a pass is not ours
+        raise StepFailed(f"pass {name!r} cannot be built: {type(error).__name__}: {error}") from error
     return Step(run=run, record=StepRecord(name=name, options=bound, notes=notes))
 
 
 def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
     step.record.nodes_before = _count_nodes(model)
-    result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=model.clone())
+    result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=_copy(model))
     NameFixPass()(result.model)
     verify(result.model)
     if _interface(result.model) != _interface(model):
@@ -92,6 +98,19 @@ def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
     step.record.modified = result.modified
     step.record.nodes_after = _count_nodes(result.model)
     return result.model
+
+
+def _copy(model: ir.Model) -> ir.Model:
+    """A clone whose weights refuse to be written to: their memory is that of the original."""
+    clone = model.clone()
+    for graph in clone.graphs():
+        for value in graph.initializers.values():
+            tensor = value.const_value
+            if isinstance(tensor, ir.Tensor) and isinstance(tensor.raw, np.ndarray):
+                view = tensor.raw.view()
+                view.flags.writeable = False
+                value.const_value = ir.Tensor(view, tensor.dtype, name=value.name, doc_string=tensor.doc_string)
+    return clone
 
 
 def _failure(step: Step, model: ir.Model, rest: Recipe, error: Exception, folder: Path | None) -> StepFailed:
