@@ -69,9 +69,9 @@ class Recipe:
                 steps[index] = replace(steps[index], options={**steps[index].options, option: value})
         return replace(self, steps=tuple(steps))
 
-    def with_target(self, target: str) -> Recipe:
-        """A copy for another target."""
-        return replace(self, target=target)
+    def with_target(self, target: str | None) -> Recipe:
+        """A copy for another target; None keeps the recipe's own."""
+        return replace(self, target=target or self.target)
 
 
 def built_in() -> dict[str, Recipe]:

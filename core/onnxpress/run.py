@@ -16,7 +16,7 @@ from onnx_ir.passes.common import NameFixPass
 from onnxpress import ranges, reproducer
 from onnxpress.errors import InvalidData, InvalidModel, MissingDependency, OnnxpressError, StepFailed
 from onnxpress.hookspecs import hookimpl
-from onnxpress.kinds import Context, Pass, Step
+from onnxpress.kinds import Context, Pass, Step, Target
 from onnxpress.options import bind
 from onnxpress.ranges import META_KEY
 from onnxpress.recipe import Recipe, StepLike, find, to_toml
@@ -73,6 +73,18 @@ def transform(
                 rest = replace(recipe, steps=recipe.steps[index:], target=context.target, ranges=None)
                 raise _failure(step, model, rest, error, reproducer_folder) from error
     return model, run
+
+
+def check(recipe: Recipe, registry: Registry) -> None:
+    """Make sure that a recipe can be run as written, before anything slow is done.
+
+    Raises:
+        UnknownName, InvalidOption: A pass or the target is unknown, or an option does not fit.
+    """
+    if recipe.target is not None:
+        registry.get(Target, recipe.target)
+    for step in recipe.steps:
+        bind(f"pass {step.name!r}", registry.get(Pass, step.name).build, step.options)
 
 
 def _build(*, name: str, options: dict[str, object], registry: Registry, context: Context) -> Step:

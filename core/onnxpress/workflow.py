@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import data as datasets
 from onnxpress import model_files
 from onnxpress.benchmarking import benchmark
 from onnxpress.comparing import compare
-from onnxpress.errors import InvalidData, InvalidOption
-from onnxpress.inspecting import inspect
-from onnxpress.kinds import Backend, Context, Dataset, Frontend, Progress, Silent
-from onnxpress.labels import load_labels
+from onnxpress.errors import InvalidOption
+from onnxpress.kinds import Backend, Context, Progress, Silent
+from onnxpress.measuring import first_feeds, labels_of, open_samples, reading
+from onnxpress.model_sources import find_frontend, load
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
-from onnxpress.records import Benchmark, Comparison, Inspection, Run
+from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
-from onnxpress.run import transform
+from onnxpress.run import check, transform
 from onnxpress.runtime import Session, ports
-from onnxpress.model_sources import find_frontend, load, open_runner
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+
+    from onnxpress.data import Samples
 
 RecipeLike = str | Path | Recipe | Iterable[StepLike]
 
@@ -131,27 +131,28 @@ def compress(
     path = None if out is None else Path(out)
     reader = find_frontend(source, registry, frontend)
     writer = None if path is None else find_backend(path, registry, backend)
-    owners = [_reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
+    owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
     load_options, *emit_options = share(options, *owners)
-    chosen = find(recipe).override(step_options or {})
-    if target is not None:
-        chosen = chosen.with_target(target)
+    chosen = find(recipe).override(step_options or {}).with_target(target)
+    check(chosen, registry)
+    classes = labels_of(labels)
     before = load(source, reader, load_options, progress)
     inputs = ports(before.graph.inputs)
-    samples = _samples(data, inputs, preprocessing, random_data)
-    tests = datasets.load(evaluation, inputs, preprocessing=preprocessing) if evaluation is not None else samples
+    samples = open_samples(data, inputs, preprocessing, random_data)
+    tests = samples if evaluation is None else open_samples(evaluation, inputs, preprocessing, False)
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
     folder = _reproducer_folder(reproducer, path)
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
     run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
-    run.random_data = samples is not None and samples.is_random
-    run.size_before = model_files.file_size(before)
-    run.size_after = model_files.file_size(after)
+    if samples is not None:
+        run.random_data = samples.is_random
+        run.warnings += samples.notes
     if tests is not None:
-        reference, optimized = Session(before, threads=threads), Session(after, optimize=True, threads=threads)
-        run.comparison = compare(reference, optimized, tests, labels=_labels(labels), progress=progress)
+        run.comparison = _compare(before, after, tests, classes, threads, progress)
     if bench:
-        run.benchmark = benchmark(before, after, feeds=_feeds(tests, inputs), threads=threads or 1, progress=progress)
+        feeds = first_feeds(tests, inputs)
+        run.benchmark = benchmark(before, after, feeds=feeds, threads=threads or 1, progress=progress)
+    run.size_before, run.size_after = model_files.file_size(before), model_files.file_size(after)
     if path is not None and writer is not None:
         files = writer.emit(after, path, **emit_options[0])
         run.files = [str(file) for file in files]
@@ -159,110 +160,12 @@ def compress(
     return Result(model=after, run=run)
 
 
-def compare_sources(
-    a: Any,
-    b: Any,
-    *,
-    data: Any = None,
-    labels: Any = None,
-    preprocessing: Any = None,
-    random_data: bool = False,
-    threads: int | None = None,
-    registry: Registry | None = None,
-    progress: Progress | None = None,
-    **options: Any,
+def _compare(
+    before: ir.Model, after: ir.Model, tests: Samples, labels: Any, threads: int | None, progress: Progress
 ) -> Comparison:
-    """Compare two models, each run by its own framework, or by onnxruntime with graph optimisation off.
-
-    Args:
-        a: The reference: anything `convert` takes.
-        b: The other model.
-        data: Samples, in any form `onnxpress.data.load` takes.
-        labels: Class of each sample, for accuracy.
-        preprocessing: How image files become arrays.
-        random_data: Compare on noise when there are no data.
-        threads: Intra-op threads of onnxruntime.
-        registry: The plugins; None loads the installed ones.
-        progress: Shows how far the work is.
-        **options: Options of the frontends; each takes those it has.
-
-    Raises:
-        OnnxpressError: Anything a user can act on; the message is one sentence.
-    """
-    registry, progress = registry or Registry(), progress or Silent()
-    readers = [find_frontend(source, registry) for source in (a, b)]
-    shared = share(options, *map(_reading, readers))
-    first, second = (
-        open_runner(source, reader, own, progress, threads=threads)
-        for source, reader, own in zip((a, b), readers, shared, strict=True)
-    )
-    samples = _samples(data, first.inputs, preprocessing, random_data)
-    if samples is None:
-        raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
-    return compare(first, second, samples, labels=_labels(labels), progress=progress)
-
-
-def bench_sources(
-    a: Any,
-    b: Any = None,
-    *,
-    threads: int = 1,
-    runs: int | None = None,
-    data: Any = None,
-    preprocessing: Any = None,
-    registry: Registry | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Benchmark:
-    """Time one model, or two against each other, in onnxruntime.
-
-    Args:
-        a: The first model: anything `convert` takes.
-        b: The second.
-        threads: Intra-op threads.
-        runs: Timed runs of each model; None takes as many as fit a few seconds.
-        data: Samples, the first of which is run; None runs on noise.
-        preprocessing: How image files become arrays.
-        registry: The plugins; None loads the installed ones.
-        progress: Shows how far the work is.
-        **options: Options of the frontends; each takes those it has.
-
-    Raises:
-        OnnxpressError: Anything a user can act on; the message is one sentence.
-    """
-    registry, progress = registry or Registry(), progress or Silent()
-    sources = [source for source in (a, b) if source is not None]
-    readers = [find_frontend(source, registry) for source in sources]
-    shared = share(options, *map(_reading, readers))
-    models = [load(source, reader, own, progress) for source, reader, own in zip(sources, readers, shared, strict=True)]
-    inputs = ports(models[0].graph.inputs)
-    feeds = _feeds(_samples(data, inputs, preprocessing, data is None), inputs)
-    return benchmark(*models, feeds=feeds, threads=threads, runs=runs, progress=progress)
-
-
-def inspect_source(
-    source: Any,
-    *,
-    frontend: str | None = None,
-    registry: Registry | None = None,
-    progress: Progress | None = None,
-    **options: Any,
-) -> Inspection:
-    """Tell what is in a model.
-
-    Args:
-        source: Anything `convert` takes.
-        frontend: Name of the frontend; None lets the frontends say which accepts the source.
-        registry: The plugins; None loads the installed ones.
-        progress: Shows how far the work is.
-        **options: Options of the frontend.
-
-    Raises:
-        OnnxpressError: Anything a user can act on; the message is one sentence.
-    """
-    reader = find_frontend(source, registry or Registry(), frontend)
-    (own,) = share(options, _reading(reader))
-    return inspect(load(source, reader, own, progress or Silent()))
+    reference = Session(before, threads=threads)
+    deployed = Session(after, optimize=True, threads=threads)
+    return compare(reference, deployed, tests, labels=labels, progress=progress)
 
 
 def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:
@@ -279,24 +182,6 @@ def find_backend(path: Path, registry: Registry, name: str | None = None) -> Bac
             return offer
     suffixes = ", ".join(f"{suffix} ({offer.name})" for offer in known.values() for suffix in offer.suffixes)
     raise InvalidOption(f"no backend writes {path.name!r}; give the output one of the suffixes: {suffixes}")
-
-
-def _reading(reader: Frontend) -> tuple[str, Callable[..., Any]]:
-    return f"frontend {reader.name!r}", reader.load
-
-
-def _samples(data: Any, inputs: Any, preprocessing: Any, random_data: bool) -> Dataset | None:
-    if data is not None:
-        return datasets.load(data, inputs, preprocessing=preprocessing)
-    return datasets.random_data(inputs) if random_data else None
-
-
-def _labels(labels: Any) -> Any:
-    return load_labels(Path(labels)) if isinstance(labels, (str, Path)) else labels
-
-
-def _feeds(tests: Dataset | None, inputs: Any) -> Mapping[str, Any]:
-    return next(iter(tests if tests is not None else datasets.random_data(inputs)))
 
 
 def _reproducer_folder(given: str | Path | None, out: Path | None) -> Path | None:

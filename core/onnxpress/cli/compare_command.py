@@ -45,8 +45,8 @@ def command(
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import dump
     from onnxpress.cli.tables import comparison_table
+    from onnxpress.measuring import compare_sources
     from onnxpress.registry import Registry
-    from onnxpress.workflow import compare_sources
 
     comparison = compare_sources(
         a,
