@@ -65,7 +65,7 @@ def main() -> None:
     results = {network: run(network, registry) for network in NETWORKS}
     console.print(table(results))
     for network, result in results.items():
-        for sentence in result.run.explanation:
+        for sentence in result.run.benchmark.explanation if result.run.benchmark else ():
             console.print(f"{network}: {sentence}", highlight=False)
     console.print(f"reports: {OUT.relative_to(Path.cwd()) if OUT.is_relative_to(Path.cwd()) else OUT}/*.txt, *.json")
 
