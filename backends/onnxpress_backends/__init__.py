@@ -11,4 +11,6 @@ from onnxpress.kinds import Backend
 @hookimpl
 def onnxpress_backends() -> Iterable[Backend]:
     """Every backend of this package."""
-    yield from ()
+    from onnxpress_backends.onnx_files import ONNX
+
+    yield ONNX

@@ -11,4 +11,7 @@ from onnxpress.kinds import Frontend
 @hookimpl
 def onnxpress_frontends() -> Iterable[Frontend]:
     """Every frontend of this package."""
-    yield from ()
+    from onnxpress_frontends.onnx_source import ONNX
+    from onnxpress_frontends.tensorflow_source import TENSORFLOW
+
+    yield from (ONNX, TENSORFLOW)

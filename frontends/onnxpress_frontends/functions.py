@@ -1,0 +1,76 @@
+"""TensorFlow functions and modules in memory: named by the arguments of the function and the structure it returns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.foreign_errors import first_line
+from onnxpress_frontends.named_function import NamedFunction, arguments, endpoints
+from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
+
+
+def trace(source: Any) -> NamedFunction:
+    """The concrete function of a `tf.Module`, a `tf.function` or a concrete function.
+
+    Raises:
+        UnsupportedModel: Its inputs are not known, or tracing fails.
+    """
+    import_tensorflow()
+    title = _title(source)
+    if hasattr(source, "structured_input_signature"):
+        return name_endpoints(source, title=title, owner=source)
+    function: Any = source if hasattr(source, "get_concrete_function") else type(source).__dict__.get("__call__")
+    if not hasattr(function, "get_concrete_function"):
+        raise UnsupportedModel(f"{title!r} cannot be called as a tf.function; decorate its __call__ with tf.function")
+    bound = source if function is source else source.__call__
+    try:
+        with quiet():
+            concrete = bound.get_concrete_function()
+    except Exception as error:  # tracing runs the user's Python, which may raise anything
+        raise UnsupportedModel(
+            f"{title!r} cannot be traced ({first_line(error)}); give its tf.function an input_signature"
+        ) from error
+    return name_endpoints(concrete, title=title, owner=source)
+
+
+def name_endpoints(function: Any, *, title: str, owner: Any) -> NamedFunction:
+    """Name the inputs of a concrete function after its arguments, its outputs after the structure it returns.
+
+    A dictionary's keys are the names; an only output is ``output``, several are ``output_0``, ``output_1`` ...
+
+    Raises:
+        UnsupportedModel: It takes or returns no tensor.
+    """
+    tf = import_tensorflow()
+    inputs = arguments(function)
+    if not inputs or not function.outputs:
+        raise UnsupportedModel(f"{title!r} has {len(inputs)} inputs and {len(function.outputs)} outputs; needs both")
+    specs = [spec for spec in tf.nest.flatten(function.structured_input_signature) if isinstance(spec, tf.TensorSpec)]
+    names = [spec.name or tensor.op.name for spec, tensor in zip(specs, inputs, strict=False)]
+    if len(names) != len(inputs):
+        names = [tensor.op.name for tensor in inputs]
+    named_inputs = endpoints(names, inputs)
+    taken = [endpoint.name for endpoint in named_inputs]
+    return NamedFunction(
+        title=title,
+        function=function,
+        inputs=named_inputs,
+        outputs=endpoints(output_names(function), function.outputs, taken=taken),
+        owner=owner,
+    )
+
+
+def output_names(function: Any) -> list[str]:
+    """A name for each output of a concrete function, in the order of its outputs."""
+    tf = import_tensorflow()
+    structure = function.structured_outputs
+    count = len(function.outputs)
+    if isinstance(structure, dict) and len(structure) == len(tf.nest.flatten(structure)) == count:
+        return [str(key) for key in sorted(structure)]
+    return ["output"] if count == 1 else [f"output_{index}" for index in range(count)]
+
+
+def _title(source: Any) -> str:
+    name = getattr(source, "__name__", None) or getattr(source, "name", None) or type(source).__name__
+    return name.decode() if isinstance(name, bytes) else str(name)

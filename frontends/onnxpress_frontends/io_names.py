@@ -1,0 +1,101 @@
+"""Names in a converted graph: the user's at the edges, short and reproducible ones inside.
+
+tf2onnx calls inputs ``image:0``, inner values ``StatefulPartitionedCall/net/conv/convolution__31:0``, and unknown
+dimensions ``unk__14``, with numbers from a counter.  Here every name loses the counter, the ``:0`` and the scopes that
+all nodes share; a name that is then taken twice gets ``_1``, ``_2`` ... in graph order.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Sequence
+
+import onnx_ir as ir
+
+from onnxpress.verify import verify
+from onnxpress_frontends.named_function import Endpoint, NamedFunction
+
+BATCH = "N"
+_COUNTER = re.compile(r"__\d+(?=$|[/:_])|:0$")
+
+
+def rename(model: ir.Model, source: NamedFunction) -> None:
+    """Give inputs and outputs of a graph from tf2onnx the names of `source`, and every inner name a stable form."""
+    graph = model.graph
+    graph.name = source.title
+    graph.doc_string = None
+    names = _Names(_shared_scopes(graph), [endpoint.name for endpoint in (*source.inputs, *source.outputs)])
+    given = {id(value) for value in (*graph.inputs, *graph.outputs)}
+    for each in model.graphs():
+        for value in [*each.initializers.values(), *each.inputs]:
+            if id(value) not in given:
+                value.name = names.fresh(value.name or "value")
+        for node in each:
+            node.name = names.fresh(node.name or node.op_type, kind="node")
+            for value in node.outputs:
+                if value.name and id(value) not in given:
+                    value.name = names.fresh(value.name)
+    _name_ends(graph.inputs, source.inputs)
+    _name_ends(graph.outputs, source.outputs)
+
+
+def settle_dimensions(model: ir.Model) -> None:
+    """Call the first dimension `BATCH` where it is unknown, and every other unknown one after its input or output.
+
+    What the outputs have in common with the inputs comes from shape inference; a first dimension that it leaves unknown
+    is taken to be the batch.
+
+    Raises:
+        InvalidModel: The shapes contradict each other.
+    """
+    for graph in model.graphs():
+        for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
+            if value.shape is not None:
+                value.shape = ir.Shape([size if isinstance(size, int) else None for size in value.shape])
+    for value in model.graph.inputs:
+        _name_dimensions(value)
+    verify(model)
+    for value in model.graph.outputs:
+        _name_dimensions(value)
+
+
+def _name_dimensions(value: ir.Value) -> None:
+    if value.shape is not None:
+        value.shape = ir.Shape(_dimension(value, axis, size) for axis, size in enumerate(value.shape))
+
+
+def _dimension(value: ir.Value, axis: int, size: int | ir.SymbolicDim) -> int | str:
+    if isinstance(size, int):
+        return size
+    return size.value or (BATCH if axis == 0 else f"{value.name}_dim_{axis}")
+
+
+def _name_ends(values: Sequence[ir.Value], ends: Iterable[Endpoint]) -> None:
+    names = {end.tensor.name: end.name for end in ends}
+    for value in values:
+        value.name = names[value.name or ""]
+
+
+def _shared_scopes(graph: ir.Graph) -> str:
+    """The leading scopes that all node names with a scope share, with the last ``/``."""
+    scopes = [name.rpartition("/")[0] for node in graph if "/" in (name := node.name or "")]
+    return f"{posixpath.commonpath(scopes)}/" if scopes and not any(name.startswith("/") for name in scopes) else ""
+
+
+class _Names:
+    """Hands out each name once; nodes and values have spaces of their own."""
+
+    def __init__(self, shared: str, reserved: Iterable[str]) -> None:
+        self._shared = shared
+        self._taken = {"value": dict.fromkeys(reserved, 1), "node": dict[str, int]()}
+
+    def fresh(self, name: str, *, kind: str = "value") -> str:
+        taken = self._taken[kind]
+        stem = _COUNTER.sub("", name.removeprefix(self._shared)) or kind
+        unique = stem
+        while unique in taken:
+            unique = f"{stem}_{taken[stem]}"
+            taken[stem] += 1
+        taken[unique] = 1
+        return unique

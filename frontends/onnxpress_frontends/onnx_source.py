@@ -1,0 +1,78 @@
+"""ONNX models, from files or from memory."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxpress import model_files
+from onnxpress.errors import UnsupportedModel
+from onnxpress.kinds import Frontend
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+OLDEST_OPSET = 11
+_TYPES = (("onnx_ir", "Model"), ("onnx", "ModelProto"))
+
+
+def load(source: Any) -> ir.Model:
+    """Read an ONNX model; one in memory is copied, weights beside a file stay memory-mapped.
+
+    Args:
+        source: The path of an ``.onnx`` file, an `onnx.ModelProto`, or an `onnx_ir.Model`.
+
+    Raises:
+        InvalidModel: The file is missing, truncated or corrupt.
+        UnsupportedModel: The model is older than opset 11.
+    """
+    model = _read(source)
+    opset = model.opset_imports.get("", OLDEST_OPSET)
+    if opset < OLDEST_OPSET:
+        raise UnsupportedModel(
+            f"{_title(source)} uses opset {opset}, older than {OLDEST_OPSET}; "
+            "raise it first with onnx.version_converter.convert_version"
+        )
+    return model
+
+
+def accepts(source: Any) -> bool:
+    """Whether `source` is ONNX: a file by its suffix or first bytes, or one of the two classes."""
+    if isinstance(source, Path):
+        return source.suffix.lower() == ".onnx" or (not source.suffix and _starts_like_onnx(source))
+    return any(isinstance(source, getattr(sys.modules.get(module), name, ())) for module, name in _TYPES)
+
+
+def _read(source: Any) -> ir.Model:
+    if isinstance(source, Path):
+        return model_files.load(source)
+    import onnx
+    import onnx_ir as ir
+
+    if isinstance(source, ir.Model):
+        return source.clone()
+    if isinstance(source, onnx.ModelProto):
+        return model_files.from_proto(source)
+    raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no ONNX model")
+
+
+def _starts_like_onnx(path: Path) -> bool:
+    """Protobuf field 1 of a `ModelProto` is its small integer ``ir_version``."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        start = file.read(2)
+    return len(start) == 2 and start[0] == 0x08 and 3 <= start[1] <= 31
+
+
+def _title(source: Any) -> str:
+    return str(source) if isinstance(source, Path) else "the model"
+
+
+ONNX = Frontend(
+    name="onnx",
+    summary="ONNX files with or without external data, and ONNX models in memory",
+    accepts=accepts,
+    load=load,
+)

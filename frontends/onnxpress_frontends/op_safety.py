@@ -1,0 +1,93 @@
+"""TensorFlow operators that no model file may bring along: they call Python, touch files, or reach the network.
+
+Loading a SavedModel runs its initialisers, and constant folding runs whatever looks constant; so a file is searched
+before TensorFlow sees it.  Every SavedModel holds SaveV2 and RestoreV2 for its own checkpoint: those are
+tolerated where nothing but the checkpoint reader calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from onnxpress.errors import UnsupportedModel
+
+_HARMFUL = """
+    PyFunc PyFuncStateless EagerPyFunc
+    ReadFile WriteFile MatchingFiles ImmutableConst Print PrintV2 FileSystemSetConfiguration
+    FixedLengthRecordReader FixedLengthRecordReaderV2 IdentityReader IdentityReaderV2 LMDBReader TFRecordReader
+    TFRecordReaderV2 TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2
+    CSVDataset CSVDatasetV2 ExperimentalCSVDataset ExperimentalLMDBDataset FixedLengthRecordDataset
+    FixedLengthRecordDatasetV2 LMDBDataset SqlDataset ExperimentalSqlDataset TFRecordDataset TFRecordDatasetV2
+    TextLineDataset CacheDataset CacheDatasetV2 SaveDataset SaveDatasetV2 LoadDataset SnapshotDataset
+    SnapshotDatasetV2 DatasetToTFRecord ExperimentalDatasetToTFRecord DistributedSave
+    InitializeTableFromTextFile InitializeTableFromTextFileV2 LoadAndRemapMatrix GenerateVocabRemapping
+    CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary WriteScalarSummary WriteHistogramSummary
+    WriteImageSummary WriteAudioSummary WriteGraphSummary WriteRawProtoSummary ImportEvent
+    DebugIdentity DebugIdentityV2 DebugIdentityV3 DebugNanCount DebugNumericSummary DebugNumericSummaryV2
+    RemoteCall RemoteFusedGraphExecute RpcCall RpcClient RpcServer RpcServerStart RegisterDataset RegisterDatasetV2
+    DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 TPUExecute TPUCompile
+    CheckpointHasKey DeleteMultiDeviceIterator ConfigureDistributedTPU
+"""
+_CHECKPOINT = "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice MergeV2Checkpoints"
+
+HARMFUL = frozenset(_HARMFUL.split())
+"""Refused wherever they are."""
+
+CHECKPOINT = frozenset(_CHECKPOINT.split())
+"""Refused where loading or a signature could call them."""
+
+
+def refuse_harmful(graph: Any, source: str, *, callable_functions: Iterable[str] | None = None) -> None:
+    """Refuse a `GraphDef` with an operator of `HARMFUL`, or one of `CHECKPOINT` where a user could call it.
+
+    Args:
+        graph: The graph with its function library.
+        source: What the message names.
+        callable_functions: Functions that loading or a signature may run, directly; None: everything in the graph.
+
+    Raises:
+        UnsupportedModel: Such an operator is there; the message lists them with their first nodes.
+    """
+    found = {node.op: f"{node.op} ({place})" for place, node in reversed(list(_nodes(graph))) if node.op in HARMFUL}
+    found |= {
+        node.op: f"{node.op} ({place})"
+        for place, node in reversed(list(_reachable(graph, callable_functions)))
+        if node.op in CHECKPOINT
+    }
+    if found:
+        raise UnsupportedModel(
+            f"{source} holds operators that run code or touch files: {', '.join(found[op] for op in sorted(found))}; "
+            "such a model is not loaded, remove them from it"
+        )
+
+
+def _nodes(graph: Any) -> Iterator[tuple[str, Any]]:
+    yield from ((node.name, node) for node in graph.node)
+    for function in graph.library.function:
+        yield from ((f"{function.signature.name}/{node.name}", node) for node in function.node_def)
+
+
+def _reachable(graph: Any, roots: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
+    if roots is None:
+        yield from _nodes(graph)
+        return
+    library = {function.signature.name: function for function in graph.library.function}
+    pending, seen = [name for name in roots if name in library], set[str]()
+    while pending:
+        name = pending.pop(0)
+        if name in seen:
+            continue
+        seen.add(name)
+        for node in library[name].node_def:
+            yield f"{name}/{node.name}", node
+            pending += [called for called in _called(node) if called in library]
+
+
+def _called(node: Any) -> Iterator[str]:
+    yield node.op
+    for key in sorted(node.attr):
+        value = node.attr[key]
+        if value.HasField("func"):
+            yield value.func.name
+        yield from (function.name for function in value.list.func)

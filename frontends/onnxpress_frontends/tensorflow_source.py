@@ -1,0 +1,118 @@
+"""TensorFlow and Keras models, from files or from memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxpress import model_files
+from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
+from onnxpress.kinds import Frontend
+from onnxpress_frontends import graphdef, io_names, keras_files, keras_models, saved_model, validity_gate
+from onnxpress_frontends.functions import trace
+from onnxpress_frontends.named_function import NamedFunction
+from onnxpress_frontends.tensorflow_reference import TensorFlowReference
+from onnxpress_frontends.tf2onnx_mapping import to_onnx
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+_GRAPHS = (".pb",)
+_KERAS = (*keras_files.ARCHIVES, *keras_files.HDF5)
+
+
+def load(
+    source: Any,
+    *,
+    inputs: list[str] | None = None,
+    outputs: list[str] | None = None,
+    signature: str | None = None,
+    allow_custom_objects: bool = False,
+) -> ir.Model:
+    """Convert a TensorFlow source to ONNX.
+
+    The batch dimension stays dynamic and is called ``N``; layouts are TensorFlow's (NHWC images).
+
+    Args:
+        source: A SavedModel folder, a ``.keras``, ``.h5`` or frozen ``.pb`` file, a `keras.Model`, a `tf.Module` whose
+            ``__call__`` is a `tf.function`, a `tf.function` with an input signature, or a concrete function.
+        inputs: Names of the inputs; in a ``.pb`` any node may be one.
+        outputs: Names of the outputs to keep; in a ``.pb`` any node may be one.
+        signature: Key of the SavedModel signature to convert.
+        allow_custom_objects: Run Lambda layers and custom objects of Keras files.
+
+    Raises:
+        InvalidModel: A file is missing, truncated or corrupt.
+        InvalidOption: A name does not exist, or something must be named; candidates are listed.
+        UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
+    """
+    function = _open(source, inputs, outputs, signature, allow_custom_objects)
+    model = model_files.from_proto(to_onnx(function), name=function.title)
+    io_names.rename(model, function)
+    validity_gate.refuse_foreign_ops(model)
+    io_names.settle_dimensions(model)
+    validity_gate.check(model)
+    return model
+
+
+def reference(
+    source: Any,
+    *,
+    inputs: list[str] | None = None,
+    outputs: list[str] | None = None,
+    signature: str | None = None,
+    allow_custom_objects: bool = False,
+) -> TensorFlowReference:
+    """The source run by TensorFlow itself; options and errors as for `load`."""
+    return TensorFlowReference(_open(source, inputs, outputs, signature, allow_custom_objects))
+
+
+def accepts(source: Any) -> bool:
+    """Whether `source` is TensorFlow's, by its suffix, the file in its folder, or the package of its class."""
+    if isinstance(source, Path):
+        return source.suffix.lower() in (*_GRAPHS, *_KERAS) or (source / saved_model.GRAPH_FILE).is_file()
+    packages = {cls.__module__.partition(".")[0] for cls in type(source).__mro__}
+    return not packages.isdisjoint(("tensorflow", "keras"))
+
+
+def _open(
+    source: Any, inputs: list[str] | None, outputs: list[str] | None, signature: str | None, allow_custom_objects: bool
+) -> NamedFunction:
+    folder = _saved_model_folder(source)
+    if folder is not None:
+        return saved_model.open_saved_model(folder, signature).select(inputs, outputs)
+    if signature is not None:
+        raise InvalidOption("option 'signature' is for SavedModel folders only")
+    if not isinstance(source, Path):
+        return _trace(source).select(inputs, outputs)
+    if source.suffix.lower() in _KERAS:
+        model = keras_files.open_keras_file(source, allow_custom_objects=allow_custom_objects)
+        return keras_models.trace_keras(model).select(inputs, outputs)
+    if source.suffix.lower() in _GRAPHS:
+        return graphdef.open_graphdef(source, inputs, outputs)
+    state = "is no TensorFlow model" if source.exists() else "does not exist"
+    raise InvalidModel(f"{source} {state}; give a SavedModel folder, or a .keras, .h5 or .pb file")
+
+
+def _saved_model_folder(source: Any) -> Path | None:
+    if not isinstance(source, Path):
+        return None
+    if source.name == saved_model.GRAPH_FILE:
+        return source.parent
+    return source if source.is_dir() else None
+
+
+def _trace(source: Any) -> NamedFunction:
+    if not accepts(source):
+        raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no TensorFlow model or function")
+    is_keras = any(cls.__module__.partition(".")[0] == "keras" for cls in type(source).__mro__)
+    return keras_models.trace_keras(source) if is_keras else trace(source)
+
+
+TENSORFLOW = Frontend(
+    name="tensorflow",
+    summary="SavedModel folders, Keras .keras and .h5, frozen .pb graphs, and Keras models and functions in memory",
+    accepts=accepts,
+    load=load,
+    reference=reference,
+)
