@@ -102,17 +102,26 @@ def _build(*, name: str, options: dict[str, object], registry: Registry, context
 
 def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
     step.record.nodes_before = _count_nodes(model)
-    result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=_copy(model))
-    NameFixPass()(result.model)
-    verify(result.model)
-    if _interface(result.model) != _interface(model):
-        raise InvalidModel(f"it changed the inputs or outputs from {_interface(model)} to {_interface(result.model)}")
+    result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=shielded(model))
+    settle(result.model, model)
     step.record.modified = result.modified
     step.record.nodes_after = _count_nodes(result.model)
     return result.model
 
 
-def _copy(model: ir.Model) -> ir.Model:
+def settle(after: ir.Model, before: ir.Model) -> None:
+    """Make the names of what a pass returned unique, and check what must hold between any two steps.
+
+    Raises:
+        InvalidModel: A rule of `verify` is broken, or the inputs or outputs are called otherwise than before.
+    """
+    NameFixPass()(after)
+    verify(after)
+    if _interface(after) != _interface(before):
+        raise InvalidModel(f"it changed the inputs or outputs from {_interface(before)} to {_interface(after)}")
+
+
+def shielded(model: ir.Model) -> ir.Model:
     """A clone whose weights refuse to be written to: their memory is that of the original."""
     clone = model.clone()
     for graph in clone.graphs():

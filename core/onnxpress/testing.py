@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.kinds import Context, Dataset, Pass
+from onnxpress.errors import InvalidModel, InvalidPlugin, reason
+from onnxpress.kinds import Context, Dataset, Frontend, Kind, Pass
 from onnxpress.options import bind, schema
 from onnxpress.records import Notes
 from onnxpress.registry import HOOKS, Registry
+from onnxpress.run import settle, shielded
 from onnxpress.runtime import Session
 from onnxpress.verify import verify
 
@@ -32,17 +35,25 @@ def model(text: str, **initializers: np.ndarray[Any, Any]) -> ir.Model:
     Raises:
         InvalidModel: The text is no valid model.
     """
-    parsed = ir.from_onnx_text(text if text.lstrip().startswith("<") else f"{_HEADER} {text}")
-    inputs = {value.name: value for value in parsed.graph.inputs}
+    try:
+        parsed = ir.from_onnx_text(text if text.lstrip().startswith("<") else f"{_HEADER} {text}")
+    except Exception as error:  # the parser raises its own error, and a bare ValueError
+        raise InvalidModel(f"the text is no model: {reason(error)}") from error
     for name, array in initializers.items():
-        value = inputs.get(name) or parsed.graph.initializers[name]
-        if name in inputs:
-            parsed.graph.inputs.remove(value)
-        value.const_value = ir.tensor(array, name=name)
-        value.shape, value.dtype = ir.Shape(array.shape), value.const_value.dtype
-        parsed.graph.initializers[name] = value
+        _set_initializer(parsed.graph, name, array)
     verify(parsed)
     return parsed
+
+
+def _set_initializer(graph: ir.Graph, name: str, array: np.ndarray[Any, Any]) -> None:
+    value = next((value for value in graph.inputs if value.name == name), None)
+    if value is not None:
+        graph.inputs.remove(value)
+    elif (value := graph.initializers.get(name)) is None:
+        raise InvalidModel(f"the text has no input or initialiser called {name!r}")
+    value.const_value = ir.tensor(array, name=name)
+    value.shape, value.dtype = ir.Shape(array.shape), value.const_value.dtype
+    graph.initializers[name] = value
 
 
 def apply(
@@ -55,8 +66,8 @@ def apply(
     """
     context = Context(catalog=catalog if catalog is not None else Registry(), data=data, threads=1)
     built = offer.build(context, **bind(f"pass {offer.name!r}", offer.build, options))
-    result = built(model.clone()).model
-    verify(result)
+    result = built(shielded(model)).model
+    settle(result, model)
     return result, context.notes
 
 
@@ -83,17 +94,26 @@ def check_plugin(plugin: object) -> Mapping[str, int]:
         How many records of each kind it offers, e.g. ``{"pass": 2}``.
 
     Raises:
-        InvalidPlugin: A hook does not exist or yields the wrong kind, or an option has no type.
+        InvalidPlugin: A hook does not exist or yields the wrong kind; a name is not kebab-case, or a summary not one
+            line; an option has no type.
         Conflict: Two records share a name.
     """
     registry = Registry(plugin, installed=False)
     offers: dict[str, int] = {}
     for kind in HOOKS:
         for name, item in registry.all(kind).items():
-            assert name == name.lower() and " " not in name and "_" not in name, f"{name!r} is not kebab-case"
-            assert item.summary and "\n" not in item.summary, f"{kind.label} {name!r} needs a one-line summary"
-            for field in ("build", "load", "emit"):
-                if hasattr(item, field):
-                    schema(getattr(item, field))
+            _check_offer(f"{kind.label} {name!r}", item)
             offers[kind.label] = offers.get(kind.label, 0) + 1
     return offers
+
+
+def _check_offer(owner: str, item: Kind) -> None:
+    if not re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", item.name):
+        raise InvalidPlugin(f"{owner}: a name is kebab-case, like 'fold-batch-norm'")
+    if not item.summary.strip() or "\n" in item.summary:
+        raise InvalidPlugin(f"{owner} needs a summary of one line")
+    for field in ("build", "load", "emit"):
+        if hasattr(item, field):
+            schema(getattr(item, field))
+    if isinstance(item, Frontend) and item.reference is not None and schema(item.reference) != schema(item.load):
+        raise InvalidPlugin(f"{owner}: 'reference' must have the same options as 'load'")
