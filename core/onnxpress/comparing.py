@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxpress.difference import Difference
-from onnxpress.errors import InvalidData, UnsupportedModel
+from onnxpress.errors import InvalidData
 from onnxpress.kinds import Progress, Silent
+from onnxpress.matching import batch_size, match
 from onnxpress.records import Comparison
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from onnxpress.kinds import Feeds, Port, Runner
+    from onnxpress.kinds import Feeds, Runner
 
 
 def compare(
@@ -49,7 +50,7 @@ def compare(
         for feeds in data:
             outputs_a = a.run(feeds)
             outputs_b = b.run({renamed[name]: array for name, array in feeds.items()})
-            batch = _batch_size(feeds)
+            batch = batch_size(feeds)
             classes = None if known is None else known[samples : samples + batch]
             for name, other in pairs.items():
                 differences[name].update(outputs_a[name], outputs_b[other], classes)
@@ -68,32 +69,3 @@ def compare(
         accuracy_a=scores.right_a / samples if scores and known is not None else None,
         accuracy_b=scores.right_b / samples if scores and known is not None else None,
     )
-
-
-def match(a: Sequence[Port], b: Sequence[Port], what: str) -> dict[str, str]:
-    """Names in `a` to names in `b`: equal names, else equal positions when counts and shapes agree.
-
-    Raises:
-        UnsupportedModel: Neither fits.
-    """
-    names_a, names_b = [port.name for port in a], [port.name for port in b]
-    if set(names_a) == set(names_b):
-        return {name: name for name in names_a}
-    if len(a) == len(b) and all(_compatible(one.shape, other.shape) for one, other in zip(a, b, strict=True)):
-        return dict(zip(names_a, names_b, strict=True))
-    raise UnsupportedModel(f"the {what}s of the two models do not correspond: {_spell(a)} against {_spell(b)}")
-
-
-def _batch_size(feeds: Feeds) -> int:
-    return max((len(array) for array in feeds.values() if np.ndim(array)), default=1)
-
-
-def _compatible(a: Sequence[object] | None, b: Sequence[object] | None) -> bool:
-    if a is None or b is None:
-        return True
-    pairs = zip(a, b, strict=False)
-    return len(a) == len(b) and all(x == y or not (isinstance(x, int) and isinstance(y, int)) for x, y in pairs)
-
-
-def _spell(ports: Sequence[Port]) -> str:
-    return ", ".join(f"{port.name} {list(port.shape) if port.shape is not None else '?'}" for port in ports) or "none"

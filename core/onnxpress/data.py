@@ -29,7 +29,6 @@ from onnxpress.errors import InvalidData
 from onnxpress.feeding import batches, fixed_rows
 from onnxpress.fitting import Chunk, fit, fit_names
 from onnxpress.in_memory import import_function, open_function, open_object
-from onnxpress.labels import load_labels as load_labels
 from onnxpress.preprocessing import Preprocessing, layout_of, parse
 from onnxpress.sources import Source, open_path
 

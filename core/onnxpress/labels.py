@@ -19,8 +19,8 @@ def load_labels(source: str | Path | ArrayLike) -> NDArray[np.int64]:
     """Read class indices, one per sample.
 
     Args:
-        source: An array or list of integers; a ``.npy`` file; a ``.npz`` file with one array, or one called ``labels``, ``label`` or ``y``; or a
-            ``.txt`` or ``.csv`` file with one integer a line.
+        source: An array or list of integers; a ``.npy`` file; a ``.npz`` file with one array, or one called
+            ``labels``, ``label`` or ``y``; or a ``.txt`` or ``.csv`` file with one integer a line.
 
     Returns:
         Labels of shape ``[samples]``.

@@ -41,6 +41,6 @@ def macs(op_type: str, data: Shape, weight: Shape, output: Shape, *, transposed:
     return prod(output) * inner
 
 
-def is_depthwise(op_type: str, weight: Shape) -> bool:
-    """Whether every output channel of a convolution sees one input channel."""
-    return "Conv" in op_type and op_type != "ConvTranspose" and len(weight) > 2 and weight[1] == 1 and weight[0] > 1
+def is_depthwise(op_type: str, weight: Shape, groups: int) -> bool:
+    """Whether every output channel of a convolution sees one of several input channels."""
+    return "Conv" in op_type and groups > 1 and weight[1] == 1
