@@ -70,16 +70,15 @@ def upstream(value: ir.Value, graph: ir.Graph | None) -> Reach:
     if node is None or node.graph is not graph:
         raise NoLayer(f"its input {value.name!r} is not computed in this graph")
     found = layer(node)
+    if found is None and not (_is(node, "Concat") or _carries(node)):
+        raise NoLayer(f"its input comes from {described(node)}")
+    _require_single_use(value)
     if found is not None:
         reach = Reach(((found, 0),), found.outputs)
     elif _is(node, "Concat"):
-        parts = [upstream(part, graph) for part in node.inputs if part is not None]
-        reach = _join(parts, node)
-    elif _carries(node):
-        reach = _through(node, upstream(_data(node), graph), down=True)
+        reach = _join([upstream(part, graph) for part in node.inputs if part is not None], node)
     else:
-        raise NoLayer(f"its input comes from {described(node)}")
-    _require_single_use(value)
+        reach = _through(node, upstream(_data(node), graph), down=True)
     return replace(reach, between=(*reach.between, value))
 
 

@@ -157,7 +157,7 @@ def _become(value: ir.Value, tensor: ir.TensorProtocol) -> None:
 
 def _lift(node: ir.Node) -> bool:
     output = node.outputs[0]
-    tensor = None if "sparse_value" in node.attributes else ir.convenience.get_const_tensor(output)
+    tensor = constant(output)
     if tensor is None or output.is_graph_output():
         return False
     _become(output, tensor)

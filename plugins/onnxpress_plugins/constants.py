@@ -23,7 +23,12 @@ def constant(value: ir.Value | None) -> ir.TensorProtocol | None:
     """The tensor behind `value`, None when it is computed or can be overridden by the caller."""
     if value is None or value.is_graph_input():
         return None
-    return value.const_value if value.is_initializer() else ir.convenience.get_const_tensor(value)
+    if value.is_initializer():
+        return value.const_value
+    maker = value.producer()
+    if maker is None or maker.op_type != "Constant" or maker.domain != "" or "sparse_value" in maker.attributes:
+        return None
+    return ir.convenience.get_const_tensor(value)
 
 
 def array(value: ir.Value | None) -> NDArray[Any] | None:

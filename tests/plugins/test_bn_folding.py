@@ -32,7 +32,10 @@ def graph(body: str, *, x: str = "float[N,3,6,6] x", y: str = "y", **shapes: tup
         name: np.abs(array) + np.float32(0.1) if name.startswith("var") else array for name, array in drawn.items()
     }
     constants = "".join(f", float[{','.join(map(str, shape))}] {name}" for name, shape in shapes.items())
-    return model(f"g ({x}{constants}) => ({y}) {{ {body} }}", **drawn)
+    made = model(f"g ({x}{constants}) => ({y}) {{ {body} }}", **drawn)
+    for node in made.graph:
+        node.name = node.outputs[0].name
+    return made
 
 
 def fold(before: ir.Model) -> tuple[ir.Model, Notes]:

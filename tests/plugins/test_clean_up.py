@@ -76,6 +76,8 @@ def test_what_is_tidy_is_left_alone() -> None:
         w=numbers(4, 3, 3, 3),
         b=numbers(4),
     )
+    for node in before.graph:
+        node.name = node.outputs[0].name
     after, notes = apply(CLEAN_UP, before)
     assert model_files.to_proto(after) == model_files.to_proto(before)
     assert notes == Notes()

@@ -11,7 +11,7 @@ from onnxpress import model_files
 from onnxpress.records import Notes
 from onnxpress.testing import model
 from onnxpress.verify import verify
-from onnxpress_plugins.initializer_sharing import ShareInitializers
+from onnxpress_plugins.initializer_sharing import ShareInitializers, _sample
 
 
 def share(before: ir.Model) -> tuple[ir.Model, Notes]:
@@ -58,12 +58,29 @@ def test_a_subgraph_uses_that_of_the_graph_around_it() -> None:
     assert [list(graph.initializers) for graph in after.graphs()] == [["a"], ["c"], ["d"]]
 
 
-def test_external_data_are_compared_and_unmapped(tmp_path: Path) -> None:
+def test_external_data_stay_where_they_are(tmp_path: Path) -> None:
     weight = np.arange(4096, dtype=np.float32).reshape(64, 64)
     text = "g (float[N,64] x, float[64,64] v, float[64,64] w) => (y) { a = MatMul(x, v) y = MatMul(a, w) }"
     model_files.save(model(text, v=weight, w=weight.copy()), tmp_path / "m.onnx", external_data=True)
     after, _ = share(model_files.load(tmp_path / "m.onnx"))
     (kept,) = after.graph.initializers.values()
     assert isinstance(kept.const_value, ir.ExternalTensor)
-    assert kept.const_value.raw is None
     np.testing.assert_array_equal(kept.const_value.numpy(), weight)
+
+
+def test_a_sample_that_agrees_is_not_enough() -> None:
+    weight = np.zeros((100, 100), np.float32)
+    other = weight.copy()
+    other[50, 51] = 1  # far from both ends
+    text = "g (float[N,100] x, float[100,100] v, float[100,100] w) => (y) { a = MatMul(x, v) y = MatMul(a, w) }"
+    after, _ = share(model(text, v=weight, w=other))
+    assert _sample(after.graph.initializers["v"]) == _sample(after.graph.initializers["w"])
+    assert list(after.graph.initializers) == ["v", "w"]
+
+
+def test_texts() -> None:
+    constants = 'string[1] a = {"one"}, string[1] b = {"one"}, string[1] c = {"two"}'
+    before = model(
+        f"g (bool f) => (y) <{constants}> {{ s = Where(f, a, c) t = Where(f, b, c) y = Concat<axis=0>(s, t) }}"
+    )
+    assert list(share(before)[0].graph.initializers) == ["a", "c"]
