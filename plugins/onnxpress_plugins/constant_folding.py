@@ -19,7 +19,7 @@ import onnx_ir as ir
 from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress.records import Notes
 from onnxpress.runtime import Session
-from onnxpress_plugins.constants import constant, remove
+from onnxpress_plugins.constants import array, constant, initializer, remove
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -66,7 +66,7 @@ class FoldConstants(ir.passes.InPlacePass):
                 return 0
             return sum(self._evaluate([node], model) for node in nodes if _is_ready(node))
         for value, numbers in values.items():
-            _become(value, ir.tensor(numbers))
+            _become(value, numbers)
         remove(nodes)
         return len(nodes)
 
@@ -124,7 +124,7 @@ def _run(nodes: Sequence[ir.Node], model: ir.Model) -> dict[ir.Value, NDArray[An
         nodes=copies,
         opset_imports={"": model.opset_imports[""]},
     )
-    feeds = {value.name or "": _numbers(value) for value in operands}
+    feeds = {value.name or "": numbers for value in operands if (numbers := array(value)) is not None}
     results = Session(ir.Model(graph, ir_version=model.ir_version), threads=1).run(feeds)
     return {value: results[value.name or ""] for value in wanted}
 
@@ -137,30 +137,18 @@ def _copy(node: ir.Node, clones: dict[ir.Value | None, ir.Value | None]) -> ir.N
     return ir.Node("", node.op_type, inputs, attributes, outputs=outputs, name=node.name)
 
 
-def _numbers(value: ir.Value) -> NDArray[Any]:
-    tensor = constant(value)
-    assert tensor is not None
-    return tensor.numpy()
-
-
-def _become(value: ir.Value, tensor: ir.TensorProtocol) -> None:
+def _become(value: ir.Value, numbers: NDArray[Any]) -> None:
     """Let an initialiser of the same name take the place of `value`."""
-    graph = value.graph
-    assert graph is not None and value.name is not None
-    tensor.name = value.name
-    known = ir.Value(
-        name=value.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(tensor.shape.numpy()), const_value=tensor
-    )
-    graph.register_initializer(known)
-    value.replace_all_uses_with(known)
+    assert value.graph is not None and value.name is not None
+    value.replace_all_uses_with(initializer(value.graph, value.name, numbers))
 
 
 def _lift(node: ir.Node) -> bool:
     output = node.outputs[0]
-    tensor = constant(output)
-    if tensor is None or output.is_graph_output():
+    numbers = array(output)
+    if numbers is None or output.is_graph_output():
         return False
-    _become(output, tensor)
+    _become(output, numbers)
     remove([node])
     return True
 
@@ -172,6 +160,6 @@ def _resolve_shape(node: ir.Node) -> bool:
     dims = list(value.shape)[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(value.shape))]
     if not all(isinstance(dim, int) for dim in dims):
         return False
-    _become(output, ir.tensor(np.array(dims, np.int64)))
+    _become(output, np.array(dims, np.int64))
     remove([node])
     return True

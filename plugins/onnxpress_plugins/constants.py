@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxpress_plugins.naming import Names
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -26,9 +26,17 @@ def constant(value: ir.Value | None) -> ir.TensorProtocol | None:
     if value.is_initializer():
         return value.const_value
     maker = value.producer()
-    if maker is None or maker.op_type != "Constant" or maker.domain != "" or "sparse_value" in maker.attributes:
-        return None
-    return ir.convenience.get_const_tensor(value)
+    return _written(maker) if maker is not None and maker.op_type == "Constant" and maker.domain == "" else None
+
+
+def _written(node: ir.Node) -> ir.TensorProtocol | None:
+    """What a Constant node holds; None for text and sparse tensors."""
+    (attribute,) = node.attributes.values()
+    if attribute.name == "value":
+        tensor = attribute.as_tensor()
+        return None if tensor.dtype == ir.DataType.STRING else tensor
+    dtype = {"value_float": "float32", "value_int": "int64"}.get(attribute.name.removesuffix("s"))
+    return None if dtype is None else ir.tensor(np.array(attribute.value, dtype))
 
 
 def array(value: ir.Value | None) -> NDArray[Any] | None:

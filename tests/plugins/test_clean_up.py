@@ -23,7 +23,9 @@ def numbers(*shape: int, seed: int = 7) -> np.ndarray[Any, Any]:
 
 def clean(before: ir.Model, **feeds: np.ndarray[Any, Any]) -> tuple[ir.Model, Notes]:
     """Clean up, and check that the outputs are what they were and that a second time changes nothing."""
+    bytes_before = model_files.to_proto(before).SerializeToString(deterministic=True)
     after, notes = apply(CLEAN_UP, before)
+    assert model_files.to_proto(before).SerializeToString(deterministic=True) == bytes_before
     # the same numbers, but GlobalAveragePool adds pixels in another order than ReduceMean: 1e-7 of values of order 1
     assert_equivalent(before, after, feeds, rtol=1e-6, atol=1e-6)
     assert model_files.to_proto(apply(CLEAN_UP, after)[0]) == model_files.to_proto(after)

@@ -73,7 +73,8 @@ KEPT = {
     "quantised weight": "w = DequantizeLinear(q, s) y = Add(x, w)",
     "an output of the graph": "y = Add(k, k)",
     "a custom operator": "c = custom.Op(k) y = Add(x, c)",
-    "strings": 'w = Constant<value_strings=["a"]>() u = Unsqueeze(w, zero) y = Shape(u)',
+    "text": 'w = Constant<value=string[1] {"a"}>() u = Unsqueeze(w, zero) y = Shape(u)',
+    "texts": 'w = Constant<value_strings=["a"]>() u = Unsqueeze(w, zero) y = Shape(u)',
 }
 
 
