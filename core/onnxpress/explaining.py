@@ -64,7 +64,7 @@ def _slow_products(a: Kernels, b: Kernels) -> Iterator[str]:
         return
     yield (
         f"Convolutions and matrix products take {before:.3g} ms in A and {after:.3g} ms in B "
-        f"({before / after:.2f} times as fast), everything else {_total(a) - before:.3g} and {_total(b) - after:.3g} ms."
+        f"({before / after:.2f} times as fast), the rest {_total(a) - before:.3g} and {_total(b) - after:.3g} ms."
     )
     if b.depthwise_ms > _LARGE * after:
         yield f"Depthwise convolutions, which int8 speeds up least, are {b.depthwise_ms / after:.0%} of that in B."

@@ -1,0 +1,39 @@
+"""A run as JSON: everything in the record, keys in its order, and null where a figure is infinite or undefined."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from onnxpress.kinds import Report
+from onnxpress.records import Run
+
+FORMAT, VERSION = "onnxpress-report", 1
+
+
+def render(run: Run) -> str:
+    """The run as a JSON document, one key a line."""
+    document = {"format": FORMAT, "version": VERSION, **_plain(run)}
+    return json.dumps(document, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return _plain(value.tolist())
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int) else str(value)
+
+
+JSON = Report(name="json", summary="Everything that was measured and done, for programs.", render=render)
