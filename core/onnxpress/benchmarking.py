@@ -15,7 +15,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from onnxpress.explaining import explain
-from onnxpress.float_reasons import reason
 from onnxpress.kernels import CATEGORIES, Kernel, kernels
 from onnxpress.kinds import Progress, Silent
 from onnxpress.matching import batch_size, match
@@ -65,7 +64,10 @@ def benchmark(
         [_call(*pair) for pair in zip(sessions, inputs, strict=True)], runs, warmup, progress or Silent()
     )
     latencies = [Latency(median_ms=median(own) * 1000, minimum_ms=min(own) * 1000) for own in times]
-    made = [summarize(kernels(model, own, threads=threads)) for model, own in zip(models, inputs, strict=True)]
+    made = [
+        summarize(kernels(model, own, threads=threads), latency.median_ms)
+        for model, own, latency in zip(models, inputs, latencies, strict=True)
+    ]
     measured = Benchmark(
         threads=threads,
         batch=batch_size(feeds),
@@ -80,28 +82,31 @@ def benchmark(
     return replace(measured, explanation=explain(measured))
 
 
-def summarize(nodes: Sequence[Kernel]) -> Kernels:
-    """The nodes of one model by category; of a quantised one also the float nodes, with the reason."""
+def summarize(nodes: Sequence[Kernel], latency_ms: float) -> Kernels:
+    """The nodes of one model by category; of a quantised one also the float nodes, with the reason.
+
+    Profiling slows every node down, so the profiled times are scaled to add up to `latency_ms`.
+    """
+    scale = latency_ms / (sum(node.milliseconds for node in nodes) or 1.0)
     quantized = any(node.category == "integer" or node.node.op_type.endswith("QuantizeLinear") for node in nodes)
     floats = [
         FloatNode(
             node=node.node.name or node.node.outputs[0].name or "",
             op_type=node.node.op_type,
-            reason=reason(node.node),
-            milliseconds=node.milliseconds,
+            reason=node.reason,
+            milliseconds=node.milliseconds * scale,
             macs=node.macs,
         )
         for node in nodes
         if quantized and node.category == "float"
     ]
+    products = [node for node in nodes if node.macs]
     return Kernels(
         counts={category: sum(node.category == category for node in nodes) for category in CATEGORIES},
-        milliseconds={category: _milliseconds(nodes, category) for category in CATEGORIES},
+        milliseconds={category: _milliseconds(nodes, category) * scale for category in CATEGORIES},
         macs={category: sum(node.macs for node in nodes if node.category == category) for category in CATEGORIES},
-        product_ms={
-            category: _milliseconds([node for node in nodes if node.macs], category) for category in CATEGORIES
-        },
-        depthwise_ms=sum(node.milliseconds for node in nodes if node.depthwise),
+        product_ms={category: _milliseconds(products, category) * scale for category in CATEGORIES},
+        depthwise_ms=sum(node.milliseconds for node in nodes if node.depthwise) * scale,
         operators=dict(Counter(node.node.op_type for node in nodes).most_common()),
         float_nodes=tuple(sorted(floats, key=lambda node: -node.milliseconds)),
     )

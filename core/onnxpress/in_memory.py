@@ -77,10 +77,8 @@ def _chunk(item: object, inputs: Sequence[Port], origin: str) -> Chunk:
     names = [port.name for port in inputs]
     if isinstance(item, Mapping):
         return Chunk({str(name): np.asarray(array) for name, array in item.items()}, origin)
-    if isinstance(item, tuple):
+    if isinstance(item, tuple) or (isinstance(item, list) and all(hasattr(array, "__array__") for array in item)):
         if len(item) != len(names):
-            raise InvalidData(
-                f"{origin}: got a tuple of {len(item)} arrays for {len(names)} inputs ({', '.join(names)})"
-            )
+            raise InvalidData(f"{origin}: got {len(item)} arrays for {len(names)} inputs ({', '.join(names)})")
         return Chunk({name: np.asarray(array) for name, array in zip(names, item, strict=True)}, origin)
     return Chunk({"": np.asarray(item)}, origin)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
+from onnxpress.float_reasons import reason
 from onnxpress.macs import WEIGHT_INPUT, is_depthwise, macs
 from onnxpress.runtime import Session
 
@@ -50,6 +51,7 @@ class Kernel:
         milliseconds: Median time per run.
         macs: Multiply-accumulates per run.
         depthwise: Whether it is a depthwise convolution.
+        reason: Why it is float; empty when it is not.
     """
 
     node: ir.Node
@@ -57,11 +59,12 @@ class Kernel:
     milliseconds: float
     macs: int
     depthwise: bool
+    reason: str
 
 
 @dataclass(frozen=True)
 class _Event:
-    """The profile of one node: time in milliseconds, and type and shape of each output."""
+    """The profile of one node: time in milliseconds, types of the inputs, type and shape of each output."""
 
     milliseconds: float
     inputs: tuple[str, ...]
@@ -70,6 +73,8 @@ class _Event:
 
 def kernels(model: ir.Model | Path, feeds: Feeds, *, threads: int | None = 1, runs: int = 5) -> list[Kernel]:
     """The nodes onnxruntime runs for `model`, in order, with the time each takes on `feeds`.
+
+    Nodes inside If and Loop are part of these.
 
     Args:
         model: The model or its file.
@@ -134,12 +139,14 @@ def _kernel(node: ir.Node, event: _Event | None, shapes: Mapping[str, tuple[int,
     known = [shapes[value.name or ""] for value in used if value is not None and value.name in shapes]
     complete = len(known) == 3
     transposed = bool(node.attributes.get_int("transB", 0))
+    category = _categorize(node.op_type, event.inputs[0] if event is not None and event.inputs else "")
     return Kernel(
         node=node,
-        category=_categorize(node.op_type, event.inputs[0] if event is not None and event.inputs else ""),
+        category=category,
         milliseconds=event.milliseconds if event is not None else 0.0,
         macs=macs(node.op_type, *known, transposed=transposed) if complete else 0,
         depthwise=complete and is_depthwise(node.op_type, known[1], node.attributes.get_int("group", 1) or 1),
+        reason=reason(node) if category == "float" else "",
     )
 
 

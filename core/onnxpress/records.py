@@ -117,7 +117,7 @@ class Kernels:
 
     Attributes:
         counts: Nodes of each kind.
-        milliseconds: Time of each kind per run; profiling itself adds to it, so that shares are to be trusted more.
+        milliseconds: Time of each kind per run; the shares are profiled, the sum is the median latency.
         macs: Multiply-accumulates of each kind per run.
         product_ms: The part of `milliseconds` in nodes that multiply-accumulate.
         depthwise_ms: The part of `product_ms` in depthwise convolutions.

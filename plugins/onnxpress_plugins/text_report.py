@@ -42,7 +42,9 @@ def _sections(run: Run) -> Iterator[RenderableType]:
     if run.comparison is not None and len(run.comparison.outputs) > 1:
         yield _section("Outputs", _outputs(run))
     if run.steps:
-        yield _section("Steps", _table(("step", "what it did", "nodes", "time"), [_step(step) for step in run.steps]))
+        rows = [_step(step) for step in run.steps]
+        rows.append(("", "", "", f"{sum(step.seconds for step in run.steps):.2f} s"))
+        yield _section("Steps", _table(("step", "what it did", "nodes", "time"), rows))
     for step in run.steps:
         if step.notes.declined:
             yield _section(f"Left alone by {step.name}", _declined(step.notes.declined))
@@ -50,6 +52,8 @@ def _sections(run: Run) -> Iterator[RenderableType]:
     warnings = [*run.warnings, *(f"{step.name}: {line}" for step in run.steps for line in step.notes.warnings)]
     if warnings:
         yield _section("Warnings", _lines(warnings))
+    if run.recipe:
+        yield _section("Recipe", Text(run.recipe.strip()))
     if run.versions:
         yield _section("Versions", Text(", ".join(f"{name} {version}" for name, version in run.versions.items())))
 

@@ -40,6 +40,7 @@ def test_two_models_in_turns() -> None:
     (node,) = found.kernels_b.float_nodes
     assert (node.op_type, node.reason) == ("Tanh", "onnxruntime has no int8 kernel for Tanh")
     assert found.kernels_b.macs["integer"] == 2 * 8 * 36 * 72
+    assert sum(found.kernels_b.milliseconds.values()) == pytest.approx(found.b.median_ms)
     assert set(found.kernels_b.milliseconds) == {"integer", "float", "convert", "other"}
 
 

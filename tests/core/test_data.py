@@ -143,7 +143,7 @@ def test_safe_casts(tmp_path: Path) -> None:
             "the data are an iterator, which can be read only once; give the function that makes it",
         ),
         (3, [X], "data cannot be a int: give a path, module:function, arrays or a function"),
-        ([(SAMPLES, SAMPLES)], [X], "the data: got a tuple of 2 arrays for 1 inputs (x)"),
+        ([(SAMPLES, SAMPLES)], [X], "the data: got 2 arrays for 1 inputs (x)"),
         ("absent.npz", [X], "no data at absent.npz: give a .npz or .npy file, a folder, or package.module:function"),
         (
             "absent_module:feeds",

@@ -4,7 +4,6 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from onnxpress.float_reasons import reason
 from onnxpress.kernels import Kernel, kernels
 from onnxpress.testing import model
 
@@ -24,7 +23,7 @@ def quantized(body: str, *, output: str = "float[N,8,6,6] y", weight: np.ndarray
 
 
 def floats(found: list[Kernel]) -> dict[str, str]:
-    return {kernel.node.op_type: reason(kernel.node) for kernel in found if kernel.category == "float"}
+    return {kernel.node.op_type: kernel.reason for kernel in found if kernel.category == "float"}
 
 
 def test_a_fused_convolution_is_integer_and_its_work_is_counted() -> None:
@@ -105,12 +104,18 @@ def test_a_float_weight_is_the_reason() -> None:
     assert floats(kernels(model(text, w=weight), FEEDS, runs=1)) == {"Conv": "its weight is not quantised"}
 
 
-def test_a_wrong_bias_scale_is_the_reason() -> None:
-    body = f"bd = DequantizeLinear(b, bs, bz) c = Conv<pads=[1,1,1,1]>(xd, wd, bd) {END}"
+@pytest.mark.parametrize("channels", [8, 512])
+def test_a_wrong_bias_scale_is_the_reason(channels: int) -> None:
+    body = f"bd = DequantizeLinear<axis=0>(b, bs, bz) c = Conv<pads=[1,1,1,1]>(xd, wd, bd) {END}"
     text = (
-        f"g (float[N,8,6,6] x, int8[8,8,3,3] w, int32[8] b) => (float[N,8,6,6] y) "
-        f"<{SCALES}, float bs = {{0.001}}, int32 bz = {{0}}> {{ {QUANTIZE_X} {body} }}"
+        f"g (float[N,8,6,6] x, int8[{channels},8,3,3] w, int32[{channels}] b, float[{channels}] bs, "
+        f"int32[{channels}] bz) => (float[N,{channels},6,6] y) <{SCALES}> {{ {QUANTIZE_X} {body} }}"
     )
-    weight = RNG.integers(-100, 100, (8, 8, 3, 3)).astype(np.int8)
-    found = floats(kernels(model(text, w=weight, b=np.arange(8, dtype=np.int32)), FEEDS, runs=1))
+    per_channel = {
+        "w": RNG.integers(-100, 100, (channels, 8, 3, 3)).astype(np.int8),
+        "b": np.arange(channels, dtype=np.int32),
+        "bs": np.full(channels, 0.001, np.float32),
+        "bz": np.zeros(channels, np.int32),
+    }
+    found = floats(kernels(model(text, **per_channel), FEEDS, runs=1))
     assert found == {"Conv": "the scale of its bias is not the product of the scales of input and weight"}
