@@ -82,7 +82,7 @@ def _kernels(kernels: Kernels) -> RenderableType:
     return Group(table, *([Text("\nstayed float:"), _lines(floats)] if floats else []))
 
 
-def _step(step: StepRecord) -> tuple[str, ...]:
+def _step(step: StepRecord) -> tuple[str, str, str, str]:
     options = ", ".join(f"{name}={value}" for name, value in step.options.items() if value not in (None, (), []))
     done = [f"{number} {what}" for what, number in step.notes.counts.items()]
     done += [f"{len(step.notes.declined)} left alone"] if step.notes.declined else []
