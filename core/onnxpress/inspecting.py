@@ -10,12 +10,19 @@ import onnx_ir as ir
 from onnxpress.macs import WEIGHT_INPUT, macs
 from onnxpress.model_files import size
 from onnxpress.records import Inspection, PortShape
+from onnxpress.verify import infer_shapes
 
 _QDQ = ("QuantizeLinear", "DequantizeLinear")
 
 
 def inspect(model: ir.Model) -> Inspection:
-    """Count what is in `model`, subgraphs included; its shapes should have been inferred."""
+    """Count what is in `model`, subgraphs included; it is not changed.
+
+    Raises:
+        InvalidModel: Its shapes contradict each other.
+    """
+    model = model.clone()
+    infer_shapes(model)
     nodes = list(model.graph.all_nodes())
     counted = [(node, node_macs(node)) for node in nodes if node.op_type in WEIGHT_INPUT]
     total = sum(number or 0 for _, number in counted)

@@ -43,6 +43,14 @@ def test_quantised_share_and_parameters_without_scales() -> None:
     assert found.quantized_share == 27 / (27 + 4)
 
 
+def test_shapes_that_the_file_lacks_are_inferred_on_a_copy() -> None:
+    bare = model("g (float[N,4] x, float[4,5] w) => (float[N,5] y) { r = Relu(x) y = MatMul(r, w) }")
+    (relu, _) = bare.graph
+    relu.outputs[0].shape = None
+    assert inspect(bare).macs == 20
+    assert relu.outputs[0].shape is None
+
+
 def test_unknown_shapes_are_counted_not_guessed() -> None:
     unknown = model(
         "g (int64[M] shape, float[N,4] x, float[4,5] w) => (float z) { r = Reshape(x, shape) z = MatMul(r, w) }"
