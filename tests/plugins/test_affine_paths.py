@@ -78,6 +78,12 @@ OBSTACLES = {
         Obstacle,
         "GlobalAveragePool 'p' does not keep the channels apart",
     ),
+    "windows over the edge": (
+        "c = Conv(x, w) p = AveragePool<kernel_shape=[4,4], ceil_mode=1>(c) y = Relu(p)",
+        "p",
+        NoLayer,
+        "its input comes from AveragePool 'p'",
+    ),
     "padding that counts": (
         "c = Conv(x, w) p = AveragePool<kernel_shape=[2,2], count_include_pad=1>(c) y = Relu(p)",
         "p",
@@ -111,3 +117,25 @@ def test_downstream_conditions(body: str, affine: Affine, why: str) -> None:
     reach.check(Affine(np.full(4, 2.0), np.zeros(4)))
     with pytest.raises(Obstacle, match=f"^{why}"):
         reach.check(affine)
+
+
+@pytest.mark.parametrize(
+    "pad",
+    [
+        "Pad(i, channels)",
+        "Pad(i, pads, one)",
+        'Pad<mode="edge">(i, pads)',
+        "Pad(i, pads2, zero, axes)",
+    ],
+)
+def test_other_borders_are_not_crossed(pad: str) -> None:
+    constants = """int64[8] pads = {0,0,1,1,0,0,1,1}, int64[8] channels = {0,1,0,0,0,0,0,0}, int64[4] pads2 = {0,0,0,0},
+        int64[2] axes = {2,3}, float one = {1}, float zero = {0},
+        float[1,4,1,1] v = {1,2,3,4}, float[1,5,1,1] u = {1,2,3,4,5}"""
+    weight = "u" if "channels" in pad else "v"
+    parsed = model(
+        f"""<ir_version: 10, opset_import: ["" : 18]> g (float[N,4,8,8] x) => (y) <{constants}> {{
+            i = Relu(x) p = {pad} y = Conv(p, {weight}) }}"""
+    )
+    with pytest.raises(NoLayer, match=r"^its output goes to Pad 'p'$"):
+        downstream(parsed.graph[0].outputs[0], parsed.graph)

@@ -340,16 +340,65 @@ def test_other_float_types_are_rounded_once(dtype: str) -> None:
     np.testing.assert_array_equal(after.graph.initializers["w"].const_value.numpy(), expected)  # type: ignore[union-attr]
 
 
-def test_ranges_follow_the_values_they_were_measured_on() -> None:
-    before = graph(
-        "c = Conv(x, w) t = Transpose(c) m = Relu(t) d = Conv(m, v) y = Mul(d, k)", **WEIGHT, v=(2, 4, 1, 1), k=(1,)
+def test_before_opset_14_more_outputs_mean_training() -> None:
+    before = model(
+        """<ir_version: 8, opset_import: ["" : 13]> g (float[N,1,4,4] x) => (y)
+        <float[1] k = {2}, float[1,1,1,1] w = {3}> {
+            c = Conv(x, w) d, mean, var, saved_mean, saved_var = BatchNormalization(c, k, k, k, k) y = Relu(d) }"""
     )
-    for name in "cdmy":
-        value = next(v for node in before.graph for v in node.outputs if v.name == name)
-        value.meta[META_KEY] = Range(0.0, float(ord(name)))
+    assert reason(apply(FOLD_BATCH_NORM, before)[1]).startswith("it is in training mode")
+
+
+def test_a_chain_is_declined_once() -> None:
+    body = "c = Relu(x) d = BatchNormalization(c, g, b, mu, var) e = Mul(d, k) y = Relu(e)"
+    _, notes = fold(graph(body, x="float[N,4,6,6] x", k=(4, 1, 1), **STATISTICS))
+    assert [declined.op_type for declined in notes.declined] == ["BatchNormalization"]
+
+
+def test_a_chain_does_not_run_into_a_subgraph() -> None:
+    before = model(
+        """g (float[N,3,6,6] x, bool flag, float[4,3,3,3] w, float[4,1,1] k) => (y) {
+            c = Conv(x, w) m = Mul(c, k)
+            y = If(flag) <
+                then_branch = yes () => (float[N,4,4,4] p) { p = Mul(m, k) },
+                else_branch = no () => (float[N,4,4,4] q) { q = Conv(x, w) }>
+        }""",
+        w=numbers(4, 3, 3, 3),
+        k=numbers(4, 1, 1),
+    )
+    after, _ = apply(FOLD_BATCH_NORM, before)
+    assert ops(after) == ["Conv", "If", "Mul", "Conv"]
+    for flag in (True, False):
+        assert_equivalent(before, after, {"x": numbers(2, 3, 6, 6), "flag": np.array(flag)}, rtol=1e-5, atol=1e-5)
+
+
+def test_a_range_moves_to_the_sum_of_matmul_and_bias() -> None:
+    before = graph(
+        "m = BatchNormalization(x, g, b, mu, var) d = MatMul(m, w) y = Relu(d)",
+        x="float[N,4] x",
+        w=(4, 5),
+        **STATISTICS,
+    )
+    before.graph[1].outputs[0].meta[META_KEY] = Range(-1.0, 1.0)
     after, _ = fold(before)
-    ranges = {v.name: v.meta.get(META_KEY) for node in after.graph for v in node.outputs}
-    assert ranges == {"c": Range(0.0, 99.0), "t": None, "m": Range(0.0, 109.0), "y": Range(0.0, 121.0)}
+    product, total = after.graph[0].outputs[0], after.graph[1].outputs[0]
+    assert (product.name, total.name) == ("d_without_bias", "d")
+    assert (product.meta.get(META_KEY), total.meta.get(META_KEY)) == (None, Range(-1.0, 1.0))
+
+
+def test_names_and_ranges_stay_with_the_tensor_they_were_measured_on() -> None:
+    before = graph(
+        "c = Conv(x, w) t = Transpose<perm=[0,2,3,1]>(c) m = Mul(t, k) r = Relu(m) d = MatMul(r, u) y = Mul(d, k)",
+        **WEIGHT,
+        k=(4,),
+        u=(4, 4),
+    )
+    for node in before.graph:
+        node.outputs[0].meta[META_KEY] = Range(0.0, float(ord(node.name or "")))
+    after, _ = fold(before)
+    ranges = {node.outputs[0].name: node.outputs[0].meta.get(META_KEY) for node in after.graph}
+    expected = {name: Range(0.0, float(ord(name))) for name in "mry"}
+    assert ranges == {"c": None, **expected}
 
 
 @st.composite

@@ -116,6 +116,19 @@ def test_inside_a_subgraph() -> None:
         assert ops(after) == ["If", "GlobalAveragePool", "Mul", "GlobalAveragePool"]
 
 
+def test_unused_initialisers_of_a_subgraph_go_too() -> None:
+    before = model(
+        """g (float[2] x, bool flag) => (y) {
+            y = If(flag) <
+                then_branch = yes () => (float[2] p) <float[2] unused = {1, 2}> { p = Relu(x) },
+                else_branch = no () => (float[2] q) { q = Neg(x) }>
+        }"""
+    )
+    after, notes = clean(before, x=numbers(2), flag=np.array(True))
+    assert [list(graph.initializers) for graph in after.graphs()] == [[], [], []]
+    assert notes.counts == {"unused initialisers removed": 1}
+
+
 def test_functions_are_inlined_and_dropped() -> None:
     before = model(
         """<ir_version: 10, opset_import: ["" : 17, "local" : 1]>

@@ -45,6 +45,12 @@ def test_only_what_the_rest_uses_is_kept_of_a_chain() -> None:
     assert notes.counts == {"constant nodes evaluated": 3}
 
 
+def test_what_nobody_uses_is_not_evaluated() -> None:
+    after, _ = fold("g (float[N,3] x) => (y) <float[3] k = {1, 4, 9}> { r = Sqrt(k) s = Neg(r) y = Relu(x) }")
+    assert [node.op_type for node in after.graph] == ["Relu"]
+    assert not after.graph.initializers
+
+
 @pytest.mark.parametrize(
     ("attribute", "expected"),
     [

@@ -42,6 +42,14 @@ def test_what_is_used_is_not_dropped() -> None:
     assert list(graph.initializers) == ["shared"]
 
 
+def test_an_output_of_the_graph_is_neither_changed_nor_dropped() -> None:
+    parsed = model("g (float[2] x) => (y, k) <float[2] k = {1, 2}> { y = Add(x, k) }")
+    (add,) = parsed.graph
+    give(add, 1, np.zeros(2, np.float32), Names(parsed), wish="zero")
+    assert list(parsed.graph.initializers) == ["k", "zero"]
+    np.testing.assert_array_equal(parsed.graph.initializers["k"].const_value.numpy(), [1, 2])  # type: ignore[union-attr]
+
+
 def test_names() -> None:
     parsed = model(TEXT)
     names = Names(parsed)

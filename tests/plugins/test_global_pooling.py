@@ -50,6 +50,11 @@ def test_pooled(body: str, expected: list[str]) -> None:
     assert [output.name for output in after.graph.outputs] == ["y"]
 
 
+def test_the_mean_keeps_its_name() -> None:
+    after, _ = pool("m = ReduceMean<axes=[2,3], keepdims=0>(x) y = Relu(m)")
+    assert [node.outputs[0].name for node in after.graph] == ["m_pooled", "m", "y"]
+
+
 def test_axes_as_an_input() -> None:
     after, _ = pool("a = Constant<value_ints=[2,3]>() y = ReduceMean<keepdims=0>(x, a)", opset=18)
     assert [node.op_type for node in after.graph] == ["GlobalAveragePool", "Flatten"]

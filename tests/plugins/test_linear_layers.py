@@ -113,6 +113,7 @@ BORDERS = {
     "ConvTranspose(x, w)": True,
     "ConvTranspose(x, p)": False,
     "ConvTranspose<strides=[2,2]>(x, p)": True,
+    "ConvTranspose<output_shape=[9,9]>(x, p)": True,
 }
 
 
