@@ -298,8 +298,10 @@ class TestBeyondTwoGigabytes:
     SCRIPT = """
         import resource
         from pathlib import Path
+        import numpy as np
         import onnx_ir as ir
         from onnxpress import model_files
+        from onnxpress.runtime import Session
         from onnxpress.verify import verify
 
         folder = Path({folder!r})
@@ -310,10 +312,16 @@ class TestBeyondTwoGigabytes:
         assert model_files.file_size(model) > {size}
         skeleton = model.clone()
         assert [type(v.const_value) for v in skeleton.graph.initializers.values()] == [ir.ExternalTensor]
+        rows = Session(model, threads=1, outputs=["y"]).run({{"x": np.array([1, 7])}})["y"]
+        assert rows.shape == (2, 1000)
+        if {save}:
+            files = model_files.save(model, folder / "copy" / "big.onnx")
+            assert files[1].stat().st_size == {size}
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     """
 
-    def test_loading_and_verifying_leave_the_weights_on_disk(self, tmp_path: Path):
+    @pytest.mark.parametrize("save", [False, pytest.param(True, marks=pytest.mark.long)], ids=["run", "run-and-save"])
+    def test_every_step_leaves_the_weights_on_disk(self, tmp_path: Path, save: bool):
         rows = 550_000
         proto = onnx.parser.parse_model(
             '<ir_version: 10, opset_import: ["" : 17]> '
@@ -325,8 +333,10 @@ class TestBeyondTwoGigabytes:
         (tmp_path / "big.onnx").write_bytes(proto.SerializeToString())
         (tmp_path / "big.data").touch()
         os.truncate(tmp_path / "big.data", rows * 4000)
-        script = textwrap.dedent(self.SCRIPT.format(folder=str(tmp_path), size=rows * 4000))
+        script = textwrap.dedent(self.SCRIPT.format(folder=str(tmp_path), size=rows * 4000, save=save))
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+        for copied in tmp_path.glob("copy/*"):
+            copied.unlink()
         assert int(done.stdout) < 200_000, "kilobytes of memory for a model of 2.2 GB on disk"
 
     def test_such_a_model_needs_external_data(self, tmp_path: Path, monkeypatch):
