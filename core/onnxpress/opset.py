@@ -19,15 +19,15 @@ _SMALL = 1024
 """Bytes up to which initialisers take part: the converter reads shapes and axes, and writes them."""
 
 
-def at_least(model: ir.Model, version: int) -> ir.Model:
-    """`model` at opset `version` or later of the default domain.
+def at_least(model: ir.Model, version: int) -> bool:
+    """Raise `model` to opset `version` of the default domain, in place, unless it is there already.
 
     Args:
-        model: The model; it is not changed.
+        model: The model; names, weights and metadata stay.  Its graph becomes a new object.
         version: The lowest opset that will do.
 
     Returns:
-        `model` itself when it is recent enough, else a converted copy with the same names, weights and metadata.
+        Whether it had to be raised.
 
     Raises:
         UnsupportedModel: ONNX cannot convert it; the message says why.
@@ -36,7 +36,7 @@ def at_least(model: ir.Model, version: int) -> ir.Model:
 
     current = model.opset_imports.get("", version)
     if current >= version:
-        return model
+        return False
     if model.functions:
         raise UnsupportedModel(
             f"the model is at opset {current}, opset {version} is needed, and ONNX cannot convert models with functions "
@@ -53,7 +53,8 @@ def at_least(model: ir.Model, version: int) -> ir.Model:
             f"the model is at opset {current} and cannot be raised to {version}: {reason}; export it at opset {version}"
         ) from error
     _restore(converted, model, weights)
-    return converted
+    model.graph = converted.graph
+    return True
 
 
 def _take_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:
@@ -75,8 +76,6 @@ def _restore(converted: ir.Model, source: ir.Model, weights: dict[str, ir.Tensor
     for value in _values(converted):
         if value.name in before:
             value.meta.update(before[value.name].meta)
-    converted.metadata_props.update(source.metadata_props)
-    converted.meta.update(source.meta)
 
 
 def _values(model: ir.Model) -> Iterator[ir.Value]:

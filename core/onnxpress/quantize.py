@@ -93,7 +93,8 @@ def quantize(
         ratio = values / _align(np.asarray(scale, dtype=np.float32), values.ndim, axis)
     lowest, highest = (limits.min - offset).astype(np.float64), (limits.max - offset).astype(np.float64)
     ratio = np.where(np.isnan(ratio), lowest, ratio.astype(np.float64))
-    return (np.rint(np.clip(ratio, lowest, highest)).astype(np.int64) + offset).astype(dtype)
+    integers: NDArray[Any] = np.rint(np.clip(ratio, lowest, highest)).astype(np.int64) + offset
+    return integers.astype(dtype)
 
 
 def dequantize(

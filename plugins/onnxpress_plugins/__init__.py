@@ -12,25 +12,43 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
     from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
+    from onnxpress_plugins.calibration import CALIBRATE
     from onnxpress_plugins.clean_up import CLEAN_UP
+    from onnxpress_plugins.qdq_insertion import INSERT_QDQ
 
+    yield CALIBRATE
     yield CLEAN_UP
     yield FOLD_BATCH_NORM
+    yield INSERT_QDQ
 
 
 @hookimpl
 def onnxpress_observers() -> Iterable[Observer]:
     """Every observer of this package."""
-    yield from ()
+    from onnxpress_plugins.observers.entropy import ENTROPY
+    from onnxpress_plugins.observers.minmax import MIN_MAX
+    from onnxpress_plugins.observers.mse import MSE
+    from onnxpress_plugins.observers.percentile import PERCENTILE
+
+    yield ENTROPY
+    yield MIN_MAX
+    yield MSE
+    yield PERCENTILE
 
 
 @hookimpl
 def onnxpress_targets() -> Iterable[Target]:
     """Every target of this package."""
-    yield from ()
+    from onnxpress_plugins.onnxruntime_cpu import ONNXRUNTIME_CPU
+
+    yield ONNXRUNTIME_CPU
 
 
 @hookimpl
 def onnxpress_reports() -> Iterable[Report]:
     """Every report of this package."""
-    yield from ()
+    from onnxpress_plugins.json_report import JSON
+    from onnxpress_plugins.text_report import TEXT
+
+    yield JSON
+    yield TEXT

@@ -42,26 +42,39 @@ class Unit:
         """The inputs that are quantised and not constant."""
         return (value for _, value in self.inputs() if constant(value) is None)
 
-    def weight(self) -> tuple[int, ir.Value] | None:
-        """Position and value of the constant that the target quantises as a weight."""
+    @property
+    def weight_index(self) -> int | None:
+        """Position of the constant that is quantised as a weight, None when there is none."""
         for index, value in enumerate(self.node.inputs):
             role = self.rule.role(index)
             if value is not None and (role == "weight" or (role == "operand" and constant(value) is not None)):
-                return index, value
+                return index
         return None
 
-    def bias(self) -> tuple[int, ir.Value] | None:
-        """Position and value of the bias."""
+    @property
+    def weight(self) -> ir.Value | None:
+        """The constant that is quantised as a weight."""
+        return None if self.weight_index is None else self.node.inputs[self.weight_index]
+
+    @property
+    def bias_index(self) -> int | None:
+        """Position of the bias, None when there is none."""
         for index, value in enumerate(self.node.inputs):
             if value is not None and self.rule.role(index) == "bias":
-                return index, value
+                return index
         return None
 
-    def channel_axis(self) -> int | None:
+    @property
+    def bias(self) -> ir.Value | None:
+        """The bias."""
+        return None if self.bias_index is None else self.node.inputs[self.bias_index]
+
+    @property
+    def channel_axis(self) -> int:
         """The axis of the weight that indexes output channels."""
-        axis, attribute = self.rule.channel_axis, self.rule.transposed_by
+        axis, attribute = self.rule.channel_axis or 0, self.rule.transposed_by
         turned = attribute is not None and self.node.attributes.get_int(attribute, 0) == 1
-        return 1 - axis if turned and axis is not None else axis
+        return 1 - axis if turned else axis
 
 
 def obstacle(unit: Unit, target: Target) -> str | None:
@@ -80,7 +93,7 @@ def obstacle(unit: Unit, target: Target) -> str | None:
             return f"its input {value.name!r} is {_type(value)}, not float32"
     if not any(unit.computed()):
         return "all its inputs are constant"
-    return _rank_obstacle(unit, target) or _constant_obstacle(unit, target)
+    return _constant_obstacle(unit, target)
 
 
 def vanishing(node: ir.Node, rule: OpRule) -> ir.Node | None:
@@ -106,28 +119,28 @@ def clip(node: ir.Node) -> float | None:
     return None if limits[1] is None or float(limits[1]) <= 0 else float(limits[1])
 
 
-def _rank_obstacle(unit: Unit, target: Target) -> str | None:
-    weight = unit.weight()
-    shape = None if weight is None else weight[1].shape
-    allowed = unit.rule.weight_ranks
-    if allowed and shape is not None and len(shape) not in allowed:
-        return f"its weight has {len(shape)} dimensions, and {target.name} takes {' or '.join(map(str, allowed))}"
-    return None
-
-
 def _constant_obstacle(unit: Unit, target: Target) -> str | None:
-    for what, found in (("weight", unit.weight()), ("bias", unit.bias())):
-        if found is None:
-            continue
-        tensor = constant(found[1])
-        if tensor is None:
-            return f"its {what} {found[1].name!r} is not constant"
-        if tensor.dtype != ir.DataType.FLOAT:
-            return f"its {what} {found[1].name!r} is {tensor.dtype.name.lower()}, not float32"
-    for _, value in unit.inputs():
+    for what, value in (("weight", unit.weight), ("bias", unit.bias)):
+        if value is not None and constant(value) is None:
+            return f"its {what} {value.name!r} is not constant"
+    constants = [unit.weight, unit.bias, *(value for _, value in unit.inputs())]
+    for value in constants:
         tensor = constant(value)
-        if tensor is not None and tensor.dtype != ir.DataType.FLOAT:
+        if value is not None and tensor is not None and tensor.dtype != ir.DataType.FLOAT:
             return f"its constant {value.name!r} is {tensor.dtype.name.lower()}, not float32"
+    return _shape_obstacle(unit, target)
+
+
+def _shape_obstacle(unit: Unit, target: Target) -> str | None:
+    weight, bias = constant(unit.weight), constant(unit.bias)
+    ranks = unit.rule.weight_ranks
+    if weight is None:
+        return None
+    if ranks and len(weight.shape) not in ranks:
+        return f"its weight has {len(weight.shape)} dimensions, and {target.name} takes {' or '.join(map(str, ranks))}"
+    channels = weight.shape[unit.channel_axis]
+    if bias is not None and (bias.size not in (1, channels) or (bias.size > 1 and bias.shape[-1] != channels)):
+        return f"its bias has shape {list(bias.shape)}, not one number for each of {channels} channels"
     return None
 
 
