@@ -1,7 +1,7 @@
 """Whether arrays are what a model's inputs take: names, ranks, sizes and types, each breach in one line.
 
 A cast must lose nothing but float precision: integers become floats or other integers when every value survives,
-float64 becomes float32, a float never becomes an integer.
+float64 becomes float32 when none becomes infinite, a float never becomes an integer.
 """
 
 from __future__ import annotations
@@ -111,16 +111,20 @@ def _cast(array: Array, port: Port, origin: str) -> Array:
         raise InvalidData(f"input {port.name!r} is of type {port.dtype}, which data cannot hold") from error
     if array.dtype == wanted:
         return array
-    if (_float_like(array.dtype) and _float_like(wanted)) or (array.dtype.kind in "US" and wanted.kind == "O"):
+    if array.dtype.kind in "US" and wanted.kind == "O":
         return array.astype(wanted)
-    if array.dtype.kind in "biu" and (wanted.kind in "iu" or _float_like(wanted)):
+    if not (_float_like(wanted) or (array.dtype.kind in "biu" and wanted.kind in "iu")) or array.dtype.kind in "USOc":
+        raise InvalidData(
+            f"{origin}: input {port.name!r} expects {port.dtype}, got {array.dtype}; convert the data first"
+        )
+    with np.errstate(over="ignore"):
         converted = array.astype(wanted)
-        if np.array_equal(converted, array):
-            return converted
+    survived = np.isfinite(converted) | ~np.isfinite(array) if _float_like(array.dtype) else converted == array
+    if not np.all(survived):
         raise InvalidData(
             f"{origin}: input {port.name!r} expects {port.dtype}, which cannot hold these {array.dtype} values"
         )
-    raise InvalidData(f"{origin}: input {port.name!r} expects {port.dtype}, got {array.dtype}; convert the data first")
+    return converted
 
 
 def _float_like(dtype: np.dtype[Any]) -> bool:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,79 +16,6 @@ SAMPLES = np.arange(5 * 6, dtype=np.float32).reshape(5, 2, 3)
 
 def collected(samples: data.Samples, name: str = "x") -> np.ndarray:
     return np.concatenate([feeds[name] for feeds in samples])
-
-
-def save_folder(folder: Path, arrays: list[np.ndarray]) -> Path:
-    folder.mkdir(parents=True)
-    for index, array in enumerate(arrays):
-        np.save(folder / f"{index:03}.npy", array)
-    return folder
-
-
-@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
-def test_npz_by_name(tmp_path: Path, save) -> None:
-    ids = np.arange(20).reshape(5, 4)
-    save(tmp_path / "d.npz", x=SAMPLES, ids=ids)
-    samples = data.load(tmp_path / "d.npz", [X, IDS])
-    assert [feeds["x"].shape for feeds in samples] == [(1, 2, 3)] * 5
-    np.testing.assert_array_equal(collected(samples), SAMPLES)
-    np.testing.assert_array_equal(collected(samples, "ids"), ids)
-
-
-def test_npz_may_hold_labels_and_any_single_name(tmp_path: Path) -> None:
-    np.savez(tmp_path / "d.npz", images=SAMPLES, labels=np.arange(5))
-    np.testing.assert_array_equal(collected(data.load(tmp_path / "d.npz", [X])), SAMPLES)
-
-
-@pytest.mark.parametrize("array", [SAMPLES, np.asfortranarray(SAMPLES), SAMPLES.astype(">f4")])
-def test_npy(tmp_path: Path, array: np.ndarray) -> None:
-    np.save(tmp_path / "d.npy", array)
-    feeds = list(data.load(str(tmp_path / "d.npy"), [X]).batches(2))
-    assert [len(feed["x"]) for feed in feeds] == [2, 2, 1]
-    np.testing.assert_array_equal(np.concatenate([feed["x"] for feed in feeds]), SAMPLES)
-
-
-def test_folder_of_npy_holds_samples_and_batches_in_sorted_order(tmp_path: Path) -> None:
-    folder = save_folder(tmp_path / "d", [SAMPLES[0], SAMPLES[1:4], SAMPLES[4:]])
-    np.testing.assert_array_equal(collected(data.load(folder, [X]).batches(4)), SAMPLES)
-
-
-def test_folder_of_folders_is_one_per_input(tmp_path: Path) -> None:
-    save_folder(tmp_path / "d" / "x", list(SAMPLES))
-    save_folder(tmp_path / "d" / "ids", list(np.arange(20).reshape(5, 4)))
-    samples = data.load(tmp_path / "d", [X, IDS])
-    np.testing.assert_array_equal(collected(samples), SAMPLES)
-    np.testing.assert_array_equal(collected(samples, "ids")[-1], [16, 17, 18, 19])
-
-
-def test_folder_of_npz_is_feeds(tmp_path: Path) -> None:
-    for index in range(5):
-        np.savez(tmp_path / f"{index}.npz", x=SAMPLES[index], ids=np.full(4, index))
-    samples = data.load(tmp_path, [X, IDS]).batches(3)
-    assert [feeds["ids"].shape for feeds in samples] == [(3, 4), (2, 4)]
-    np.testing.assert_array_equal(collected(samples), SAMPLES)
-
-
-def test_function_is_imported_from_the_working_folder(tmp_path: Path, monkeypatch) -> None:
-    (tmp_path / "my_feeds.py").write_text("import numpy as np\ndef feeds():\n    yield {'x': np.ones((2, 2, 3))}\n")
-    monkeypatch.chdir(tmp_path)
-    path = list(sys.path)
-    samples = data.load("my_feeds:feeds", [X])
-    assert collected(samples).shape == (2, 2, 3)
-    assert collected(samples).shape == (2, 2, 3), "it can be read again"
-    assert sys.path == path
-
-
-@pytest.mark.parametrize(
-    "source",
-    [SAMPLES, {"x": SAMPLES}, [SAMPLES], [{"x": sample} for sample in SAMPLES], lambda: ((s,) for s in SAMPLES)],
-    ids=["array", "mapping", "list of arrays", "list of feeds", "function of tuples"],
-)
-def test_in_memory(source: object) -> None:
-    samples = data.load(source, [X])
-    np.testing.assert_array_equal(collected(samples), SAMPLES)
-    np.testing.assert_array_equal(collected(samples.batches(3)), SAMPLES)
-    assert not samples.is_random
 
 
 def test_fixed_batch_dimension_overrules_and_drops_the_rest(caplog) -> None:
@@ -169,46 +95,6 @@ def test_wrong_layout_is_recognised() -> None:
         InvalidData, match=r"channels last; the model takes channels first: transpose with \(0, 3, 1, 2\)"
     ):
         data.load(np.zeros((1, 8, 9, 3)), [port])
-
-
-def test_failure_of_the_users_function_names_it() -> None:
-    def feeds():
-        yield SAMPLES
-        raise ValueError("disk on fire")
-
-    samples = data.load(feeds, [X])
-    with pytest.raises(InvalidData, match="the data: the function failed: ValueError: disk on fire"):
-        list(samples)
-
-
-def test_python_objects_are_never_loaded(tmp_path: Path) -> None:
-    np.save(tmp_path / "d.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
-    with pytest.raises(InvalidData, match="holds Python objects, which are never loaded; save plain numbers"):
-        data.load(tmp_path / "d.npy", [X])
-
-
-@pytest.mark.parametrize("name", ["d.npy", "d.npz"])
-@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9])
-def test_truncated_files_are_named(tmp_path: Path, name: str, keep: float) -> None:
-    path = tmp_path / name
-    (np.save if name.endswith("npy") else np.savez_compressed)(path, SAMPLES)
-    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * keep)])
-    with pytest.raises(InvalidData, match=f"cannot read {path}"):
-        data.load(path, [X])
-
-
-def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    import tracemalloc
-
-    port = Port(name="x", dtype="float32", shape=("N", 1 << 18))
-    np.savez_compressed(tmp_path / "d.npz", x=np.zeros((64, 1 << 18), np.uint8))
-    samples = data.load(tmp_path / "d.npz", [port])
-    tracemalloc.start()
-    total = sum(len(feeds["x"]) for feeds in samples)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert total == 64
-    assert peak < 8 << 20, f"{peak} bytes for a file of 16 MiB read as float32"
 
 
 def test_random_data_are_seeded_and_say_so() -> None:
