@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.named_function import NamedFunction, arguments, endpoints
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
+
+_TRACED = re.compile(r"^__inference_(.+)_\d+$")
+"""TensorFlow's name of a traced function, with a number from a counter."""
 
 
 def trace(source: Any) -> NamedFunction:
@@ -73,4 +77,5 @@ def output_names(function: Any) -> list[str]:
 
 def _title(source: Any) -> str:
     name = getattr(source, "__name__", None) or getattr(source, "name", None) or type(source).__name__
-    return name.decode() if isinstance(name, bytes) else str(name)
+    text = name.decode() if isinstance(name, bytes) else str(name)
+    return _TRACED.sub(r"\1", text)

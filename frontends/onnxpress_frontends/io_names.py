@@ -1,8 +1,8 @@
 """Names in a converted graph: the user's at the edges, short and reproducible ones inside.
 
-tf2onnx calls inputs ``image:0``, inner values ``StatefulPartitionedCall/net/conv/convolution__31:0``, and unknown
-dimensions ``unk__14``, with numbers from a counter.  Here every name loses the counter, the ``:0`` and the scopes that
-all nodes share; a name that is then taken twice gets ``_1``, ``_2`` ... in graph order.
+tf2onnx calls inputs ``image:0`` and inner values ``StatefulPartitionedCall/net/conv/convolution__31:0``, with numbers
+from a counter.  Here every name loses the counter, the ``:0`` and the scopes that all nodes share; a name that is then
+taken twice gets ``_1``, ``_2`` ... in graph order.
 """
 
 from __future__ import annotations
@@ -13,11 +13,9 @@ from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
-from onnxpress.verify import verify
 from onnxpress_frontends.named_function import Endpoint, NamedFunction
 
-BATCH = "N"
-_COUNTER = re.compile(r"__\d+(?=$|[/:_])|:0$")
+_COUNTER = re.compile(r"(_graph_outputs_Identity)?__\d+(?=$|[/:_])|:0$")
 
 
 def rename(model: ir.Model, source: NamedFunction) -> None:
@@ -38,37 +36,6 @@ def rename(model: ir.Model, source: NamedFunction) -> None:
                     value.name = names.fresh(value.name)
     _name_ends(graph.inputs, source.inputs)
     _name_ends(graph.outputs, source.outputs)
-
-
-def settle_dimensions(model: ir.Model) -> None:
-    """Call the first dimension `BATCH` where it is unknown, and every other unknown one after its input or output.
-
-    What the outputs have in common with the inputs comes from shape inference; a first dimension that it leaves unknown
-    is taken to be the batch.
-
-    Raises:
-        InvalidModel: The shapes contradict each other.
-    """
-    for graph in model.graphs():
-        for value in (*graph.inputs, *(value for node in graph for value in node.outputs)):
-            if value.shape is not None:
-                value.shape = ir.Shape([size if isinstance(size, int) else None for size in value.shape])
-    for value in model.graph.inputs:
-        _name_dimensions(value)
-    verify(model)
-    for value in model.graph.outputs:
-        _name_dimensions(value)
-
-
-def _name_dimensions(value: ir.Value) -> None:
-    if value.shape is not None:
-        value.shape = ir.Shape(_dimension(value, axis, size) for axis, size in enumerate(value.shape))
-
-
-def _dimension(value: ir.Value, axis: int, size: int | ir.SymbolicDim) -> int | str:
-    if isinstance(size, int):
-        return size
-    return size.value or (BATCH if axis == 0 else f"{value.name}_dim_{axis}")
 
 
 def _name_ends(values: Sequence[ir.Value], ends: Iterable[Endpoint]) -> None:

@@ -87,7 +87,6 @@ def _parse(text: str | bytes, path: Path) -> dict[str, Any]:
 
 
 def _cause(error: BaseException) -> str:
-    """Keras puts the reason last, after the whole configuration: ``Exception encountered: Could not locate ...``."""
-    text = str(error)
-    _, found, reason = text.partition("Exception encountered:")
-    return first_line(ValueError(reason)) if found else first_line(error)
+    """Keras gives the reason after the whole configuration, at every level of nesting; the innermost counts."""
+    reason = first_line(ValueError(str(error).rpartition("Exception encountered:")[2]))
+    return reason.partition(". ")[0].rstrip(".")

@@ -1,7 +1,8 @@
 """Keras models in memory, traced for inference under the names of their layers.
 
 Inputs are called as their `keras.Input`; outputs as the layer that makes them, or as the key where the model returns a
-dictionary.  A subclassed model has no such graph: its input is called as the first argument of `call`.
+dictionary.  A subclassed model has no such graph: its inputs are called as the first argument of `call`, or as the keys
+of the dictionary it takes.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.functions import output_names
-from onnxpress_frontends.named_function import NamedFunction, arguments, endpoints
+from onnxpress_frontends.named_function import Endpoint, NamedFunction, arguments, endpoints
 from onnxpress_frontends.tensorflow_import import import_keras, import_tensorflow, quiet
 
 
@@ -23,12 +24,14 @@ def trace_keras(model: Any) -> NamedFunction:
         UnsupportedModel: The model is not built, or tracing fails.
     """
     tf, keras = import_tensorflow(), import_keras()
-    structure, names = _signature(model)
-    specs = [tf.TensorSpec(item.shape, item.dtype, name=name) for item, name in zip(structure[1], names, strict=True)]
+    structure = _input_structure(model)
+    leaves = keras.tree.flatten(structure)
+    names = _input_names(model, structure, leaves)
 
     def infer(*tensors: Any) -> Any:
-        return model(keras.tree.pack_sequence_as(structure[0], tensors), training=False)
+        return model(keras.tree.pack_sequence_as(structure, tensors), training=False)
 
+    specs = [tf.TensorSpec(leaf.shape, leaf.dtype, name=name) for leaf, name in zip(leaves, names, strict=True)]
     try:
         with quiet():
             concrete = tf.function(infer, input_signature=specs, autograph=False).get_concrete_function()
@@ -38,44 +41,44 @@ def trace_keras(model: Any) -> NamedFunction:
             "wrap it in a tf.function with an input_signature"
         ) from error
     inputs = endpoints(names, arguments(concrete))
-    outputs = endpoints(_output_names(model, concrete), concrete.outputs, taken=names)
-    ordered = _in_order(outputs, concrete)
+    outputs = endpoints(_output_names(model, concrete), concrete.outputs, taken=[end.name for end in inputs])
+    ordered = _in_order(outputs, concrete.structured_outputs)
     return NamedFunction(title=model.name, function=concrete, inputs=inputs, outputs=ordered, owner=model)
 
 
-def _signature(model: Any) -> tuple[tuple[Any, list[Any]], list[str]]:
-    """How the model takes its inputs: the structure, its leaves (with shape and dtype), and a name for each leaf."""
+def _input_structure(model: Any) -> Any:
+    """What the model is called with: one symbolic tensor, or a list or dictionary of them."""
     keras = import_keras()
     if not model.built:
         raise UnsupportedModel(f"Keras model {model.name!r} is not built; call it once on an example batch")
+    if isinstance(model, keras.Sequential):
+        return _any_batch(model.inputs[0].shape, model.inputs[0].dtype)
     if getattr(model, "inputs", None):
-        structure = model.inputs[0] if len(model.inputs) == 1 else model.inputs
-        if isinstance(model, keras.Model) and isinstance(getattr(model, "input", None), dict):
-            structure = model.input
-        leaves = keras.tree.flatten(structure)
-        return (structure, leaves), [leaf._keras_history.operation.name for leaf in leaves]
-    return _subclassed_signature(model)
-
-
-def _subclassed_signature(model: Any) -> tuple[tuple[Any, list[Any]], list[str]]:
-    keras = import_keras()
+        return model.input
     shapes = (model.get_build_config() or {}).get("input_shape")
-    if shapes is None:
-        raise UnsupportedModel(f"Keras model {model.name!r} does not tell its input shape; wrap it in a tf.function")
-    argument = next(iter(inspect.signature(model.call).parameters))
     if isinstance(shapes, dict):
-        structure = {key: _batch_of(keras, shape, model.input_dtype) for key, shape in shapes.items()}
-        leaves = keras.tree.flatten(structure)
-        return (structure, leaves), sorted(structure)
+        return {key: _any_batch(shape, model.input_dtype) for key, shape in shapes.items()}
     if shapes and isinstance(shapes[0], (list, tuple)):
-        leaves = [_batch_of(keras, shape, model.input_dtype) for shape in shapes]
-        return (list(leaves), leaves), [f"{argument}_{index}" for index in range(len(leaves))]
-    leaf = _batch_of(keras, shapes, model.input_dtype)
-    return (leaf, [leaf]), [argument]
+        return [_any_batch(shape, model.input_dtype) for shape in shapes]
+    if shapes:
+        return _any_batch(shapes, model.input_dtype)
+    raise UnsupportedModel(f"Keras model {model.name!r} does not tell its input shape; wrap it in a tf.function")
 
 
-def _batch_of(keras: Any, shape: Any, dtype: str) -> Any:
-    return keras.KerasTensor((None, *shape[1:]), dtype=dtype)
+def _any_batch(shape: Any, dtype: str) -> Any:
+    """A model built by a call remembers the size of that batch, which means nothing."""
+    return import_keras().KerasTensor((None, *shape[1:]), dtype=dtype)
+
+
+def _input_names(model: Any, structure: Any, leaves: list[Any]) -> list[str]:
+    symbolic = getattr(model, "inputs", None)
+    if symbolic:
+        layers = {id(tensor): tensor._keras_history.operation.name for tensor in symbolic}
+        return [layers.get(id(leaf), symbolic[0]._keras_history.operation.name) for leaf in leaves]
+    if isinstance(structure, dict):
+        return sorted(structure)
+    argument = next(iter(inspect.signature(model.call).parameters))
+    return [argument] if len(leaves) == 1 else [f"{argument}_{index}" for index in range(len(leaves))]
 
 
 def _output_names(model: Any, concrete: Any) -> list[str]:
@@ -84,11 +87,9 @@ def _output_names(model: Any, concrete: Any) -> list[str]:
     return [tensor._keras_history.operation.name for tensor in model.outputs]
 
 
-def _in_order(outputs: tuple[Any, ...], concrete: Any) -> tuple[Any, ...]:
+def _in_order(outputs: tuple[Endpoint, ...], structure: Any) -> tuple[Endpoint, ...]:
     """TensorFlow sorts a dictionary's outputs by key; the user knows them in the dictionary's own order."""
-    structure = concrete.structured_outputs
     if not isinstance(structure, dict) or len(structure) != len(outputs):
         return outputs
-    rank = {key: index for index, key in enumerate(structure)}
-    order = sorted(range(len(outputs)), key=lambda index: rank[sorted(structure)[index]])
-    return tuple(outputs[index] for index in order)
+    by_key = dict(zip(sorted(structure), outputs, strict=True))
+    return tuple(by_key[key] for key in structure)

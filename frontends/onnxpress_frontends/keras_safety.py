@@ -43,6 +43,7 @@ def _code_in(item: Any, owner: str) -> Iterator[str]:
         kind = _code_of(item)
         if kind:
             yield f"{kind} in {owner!r}" if owner else kind
+            return
     for key, child in item.items():
         if key != "compile_config":
             yield from _code_in(child, owner)
@@ -56,11 +57,13 @@ def _code_of(item: dict[str, Any]) -> str | None:
         return "Python lambda"
     if name == "TFSMLayer":
         return "embedded SavedModel"
-    if name == "function" or (module or "").partition(".")[0] not in ("", *_OWN_PACKAGES):
-        return f"custom object {item.get('config') if name == 'function' else name}"
-    registered = item.get("registered_name")
-    if ">" in name or (isinstance(registered, str) and ">" in registered):
+    registered = item.get("registered_name") or ""
+    if ">" in name or ">" in str(registered):
         return f"custom object {registered or name}"
+    if name == "function":
+        return f"custom object {item.get('config')}"
+    if str(module or "").partition(".")[0] not in ("", *_OWN_PACKAGES):
+        return f"custom object {name}"
     if module is None and registered and name not in _PLAIN:
         return f"custom object {name}"
     return None

@@ -14,20 +14,22 @@ from onnxpress.errors import UnsupportedModel
 
 _HARMFUL = """
     PyFunc PyFuncStateless EagerPyFunc
-    ReadFile WriteFile MatchingFiles ImmutableConst Print PrintV2 FileSystemSetConfiguration
-    FixedLengthRecordReader FixedLengthRecordReaderV2 IdentityReader IdentityReaderV2 LMDBReader TFRecordReader
-    TFRecordReaderV2 TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2
-    CSVDataset CSVDatasetV2 ExperimentalCSVDataset ExperimentalLMDBDataset FixedLengthRecordDataset
-    FixedLengthRecordDatasetV2 LMDBDataset SqlDataset ExperimentalSqlDataset TFRecordDataset TFRecordDatasetV2
-    TextLineDataset CacheDataset CacheDatasetV2 SaveDataset SaveDatasetV2 LoadDataset SnapshotDataset
-    SnapshotDatasetV2 DatasetToTFRecord ExperimentalDatasetToTFRecord DistributedSave
+    ReadFile WriteFile MatchingFiles ImmutableConst PrintV2 FileSystemSetConfiguration
+    FixedLengthRecordReader FixedLengthRecordReaderV2 IdentityReader IdentityReaderV2 LMDBReader RecordInput
+    TFRecordReader TFRecordReaderV2 TextLineReader TextLineReaderV2 WholeFileReader WholeFileReaderV2
+    CSVDataset CSVDatasetV2 ExperimentalCSVDataset FixedLengthRecordDataset FixedLengthRecordDatasetV2
+    LMDBDataset ExperimentalLMDBDataset SqlDataset ExperimentalSqlDataset TFRecordDataset TFRecordDatasetV2
+    TextLineDataset MatchingFilesDataset ExperimentalMatchingFilesDataset CacheDataset CacheDatasetV2
+    LoadDataset SaveDataset SaveDatasetV2 SnapshotDataset SnapshotDatasetV2 SnapshotChunkDataset
+    SnapshotDatasetReader SnapshotNestedDatasetReader ListSnapshotChunksDataset DistributedSave
+    DatasetToTFRecord ExperimentalDatasetToTFRecord
     InitializeTableFromTextFile InitializeTableFromTextFileV2 LoadAndRemapMatrix GenerateVocabRemapping
-    CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary WriteScalarSummary WriteHistogramSummary
-    WriteImageSummary WriteAudioSummary WriteGraphSummary WriteRawProtoSummary ImportEvent
+    SummaryWriter CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary WriteScalarSummary
+    WriteHistogramSummary WriteImageSummary WriteAudioSummary WriteGraphSummary WriteRawProtoSummary ImportEvent
     DebugIdentity DebugIdentityV2 DebugIdentityV3 DebugNanCount DebugNumericSummary DebugNumericSummaryV2
-    RemoteCall RemoteFusedGraphExecute RpcCall RpcClient RpcServer RpcServerStart RegisterDataset RegisterDatasetV2
-    DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4 TPUExecute TPUCompile
-    CheckpointHasKey DeleteMultiDeviceIterator ConfigureDistributedTPU
+    RemoteCall RpcCall RpcClient RpcServer RpcServerStart RegisterDataset RegisterDatasetV2
+    DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4
+    TPUCompile TPUExecute ConfigureDistributedTPU
 """
 _CHECKPOINT = "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice MergeV2Checkpoints"
 

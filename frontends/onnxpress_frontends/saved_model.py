@@ -32,7 +32,7 @@ def open_saved_model(folder: Path, signature: str | None) -> NamedFunction:
     except Exception as error:  # a corrupt folder surfaces as any of a dozen types
         raise InvalidModel(f"{folder} is a truncated or corrupt SavedModel: {first_line(error)}") from error
     chosen = _choose(dict(loaded.signatures), signature, folder)
-    return name_endpoints(loaded.signatures[chosen], title=folder.name, owner=loaded)
+    return name_endpoints(loaded.signatures[chosen], title=folder.absolute().name, owner=loaded)
 
 
 def _choose(signatures: dict[str, Any], wanted: str | None, folder: Path) -> str:

@@ -22,7 +22,7 @@ _ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "KERAS_BACKEND": "tensorflow",
 }
-_LOGGERS = ("tensorflow", "tf2onnx", "absl")
+_LOGGERS = ("tensorflow", "tf2onnx", "absl", "onnx_ir")
 
 
 def import_tensorflow() -> Any:

@@ -9,8 +9,10 @@ from onnxpress import model_files
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
 from onnxpress_frontends import graphdef, io_names, keras_files, keras_models, saved_model, validity_gate
+from onnxpress_frontends.dimensions import settle_dimensions
 from onnxpress_frontends.functions import trace
 from onnxpress_frontends.named_function import NamedFunction
+from onnxpress_frontends.tensorflow_import import quiet
 from onnxpress_frontends.tensorflow_reference import TensorFlowReference
 from onnxpress_frontends.tf2onnx_mapping import to_onnx
 
@@ -47,10 +49,11 @@ def load(
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
-    model = model_files.from_proto(to_onnx(function), name=function.title)
+    with quiet():  # an operator that was copied may hold attributes that are no text
+        model = model_files.from_proto(to_onnx(function), name=function.title)
     io_names.rename(model, function)
     validity_gate.refuse_foreign_ops(model)
-    io_names.settle_dimensions(model)
+    settle_dimensions(model)
     validity_gate.check(model)
     return model
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.compiled_calls import release_compiled_calls
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.named_function import NamedFunction
+from onnxpress_frontends.op_handlers import HANDLERS
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 if TYPE_CHECKING:
@@ -23,9 +25,12 @@ def to_onnx(source: NamedFunction) -> onnx.ModelProto:
     """Convert; inputs and outputs still carry TensorFlow's tensor names, e.g. ``image:0``.
 
     Raises:
-        UnsupportedModel: TensorFlow cannot freeze the function, or tf2onnx fails altogether.
+        UnsupportedModel: An input has no known rank, or TensorFlow or tf2onnx fail altogether.
     """
     tf = import_tensorflow()
+    shapeless = [endpoint.name for endpoint in source.inputs if endpoint.tensor.shape.rank is None]
+    if shapeless:
+        raise UnsupportedModel(f"input {shapeless[0]!r} of {source.title!r} has no known rank; give it a shape")
     inputs = [endpoint.tensor.name for endpoint in source.inputs]
     outputs = [endpoint.tensor.name for endpoint in source.outputs]
     try:
@@ -36,9 +41,15 @@ def to_onnx(source: NamedFunction) -> onnx.ModelProto:
 
 
 def _freeze(function: Any, inputs: list[str], outputs: list[str]) -> Any:
+    import tensorflow as tf
     from tf2onnx import tf_loader
 
-    return tf_loader.from_function(function, list(inputs), list(outputs))
+    graph = tf_loader.from_function(function, inputs, outputs)
+    if not release_compiled_calls(graph):
+        return graph
+    with tf.Graph().as_default():
+        tf.import_graph_def(graph, name="")
+        return tf_loader.tf_optimize(inputs, outputs, graph)
 
 
 def _map(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
@@ -49,7 +60,12 @@ def _map(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
     with tf.Graph().as_default() as tf_graph:
         tf.import_graph_def(graph, name="")
         mapped = tfonnx.process_tf_graph(
-            tf_graph, continue_on_error=True, opset=OPSET, input_names=inputs, output_names=outputs
+            tf_graph,
+            continue_on_error=True,
+            opset=OPSET,
+            custom_op_handlers=dict(HANDLERS),
+            input_names=inputs,
+            output_names=outputs,
         )
         proto: onnx.ModelProto = optimizer.optimize_graph(mapped).make_model("converted from TensorFlow")
         return proto
