@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from onnxpress.records import Benchmark, FloatNode, Kernels
 
 FAST_ENOUGH = 1.5
-"""Speed-up from which on only large obstacles are worth a sentence."""
+"""Speed-up from which on only what could still be gained is worth a sentence."""
 _WORTH_A_SENTENCE = 0.1
-_LARGE = 0.3
+_MUCH = 0.3
 _TINY_NODE_US = 5
 
 
@@ -21,8 +21,7 @@ def explain(benchmark: Benchmark) -> tuple[str, ...]:
     a, b, ratio = benchmark.kernels_a, benchmark.kernels_b, benchmark.ratio
     if b is None or ratio is None:
         return ()
-    threshold = _WORTH_A_SENTENCE if ratio < FAST_ENOUGH else _LARGE
-    sentences = [*_float_share(b, threshold), *_conversion_share(b, threshold)]
+    sentences = [*_float_share(b), *_conversion_share(b)]
     if ratio < FAST_ENOUGH:
         sentences = [*_not_quantized(b), *sentences, *_slow_products(a, b), *_tiny(benchmark, b)]
         sentences.insert(0, f"B is {'slower' if ratio < 1 else 'hardly faster'} than A: {ratio:.2f} times its speed.")
@@ -34,9 +33,9 @@ def _not_quantized(b: Kernels) -> Iterator[str]:
         yield "onnxruntime runs no node of B in integer: it is not quantised, or nothing in it fits the fusion rules."
 
 
-def _float_share(b: Kernels, threshold: float) -> Iterator[str]:
+def _float_share(b: Kernels) -> Iterator[str]:
     share = b.milliseconds["float"] / _total(b)
-    if not b.float_nodes or share < threshold:
+    if not b.float_nodes or share < _WORTH_A_SENTENCE:
         return
     groups: dict[tuple[str, str], list[FloatNode]] = defaultdict(list)
     for node in b.float_nodes:
@@ -49,9 +48,9 @@ def _float_share(b: Kernels, threshold: float) -> Iterator[str]:
     yield f"{len(b.float_nodes)} nodes stay float: they take {share:.0%} of B's time{held}. Most of it: {worst}."
 
 
-def _conversion_share(b: Kernels, threshold: float) -> Iterator[str]:
+def _conversion_share(b: Kernels) -> Iterator[str]:
     share = b.milliseconds["convert"] / _total(b)
-    if share >= threshold:
+    if share >= _WORTH_A_SENTENCE:
         yield (
             f"{b.counts['convert']} conversions between float and int8, or between memory layouts, take {share:.0%} of "
             "B's time."
@@ -66,7 +65,7 @@ def _slow_products(a: Kernels, b: Kernels) -> Iterator[str]:
         f"Convolutions and matrix products take {before:.3g} ms in A and {after:.3g} ms in B "
         f"({before / after:.2f} times as fast), the rest {_total(a) - before:.3g} and {_total(b) - after:.3g} ms."
     )
-    if b.depthwise_ms > _LARGE * after:
+    if b.depthwise_ms > _MUCH * after:
         yield (
             f"{b.depthwise_ms / after:.0%} of that in B is depthwise convolutions: {a.depthwise_ms:.3g} ms in A and "
             f"{b.depthwise_ms:.3g} ms in B; they move much data for little arithmetic, and int8 saves arithmetic."

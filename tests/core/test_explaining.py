@@ -52,7 +52,7 @@ def test_float_nodes_are_named_with_their_share_and_reason() -> None:
     )
 
 
-def test_large_obstacles_are_told_even_when_it_is_fast() -> None:
+def test_what_could_still_be_gained_is_told_even_when_it_is_fast() -> None:
     b = replace(
         INTEGER, milliseconds={**NONE, "integer": 2.0, "convert": 2.0}, counts={**NONE, "integer": 9, "convert": 9}
     )
