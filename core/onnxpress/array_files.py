@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".npy", ".npz")
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
-_CORRUPT = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError)
+_CORRUPT = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +112,10 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     version = np.lib.format.read_magic(stream)
     if version not in _HEADERS:
         raise ValueError(f"array format {version[0]}.{version[1]} is not supported")
-    return _HEADERS[version](stream)
+    try:
+        return _HEADERS[version](stream)
+    except Exception as error:  # numpy evaluates the header, and raises whatever a corrupt one provokes
+        raise ValueError("its header is corrupt") from error
 
 
 def _read(stream: IO[bytes], shape: tuple[int, ...], dtype: np.dtype[Any], path: Path) -> Array:

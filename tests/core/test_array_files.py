@@ -41,3 +41,22 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert total == 64
     assert peak < 8 << 20, f"{peak} bytes for a file of 16 MiB read as float32"
+
+
+@pytest.mark.parametrize("name", ["d.npy", "d.npz"])
+def test_flipped_bytes_give_a_sentence_or_an_array(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    (np.save if name.endswith("npy") else np.savez)(path, SAMPLES)
+    good, generator = path.read_bytes(), np.random.default_rng(0)
+    outcomes = set()
+    for _ in range(300):
+        bad = bytearray(good)
+        bad[generator.integers(len(bad))] ^= 1 << generator.integers(8)
+        path.write_bytes(bad)
+        try:
+            list(data.load(path, [X]))
+            outcomes.add("read")
+        except InvalidData as error:
+            assert "\n" not in str(error)
+            outcomes.add("refused")
+    assert outcomes == {"read", "refused"}
