@@ -15,8 +15,9 @@ so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, 
 constant weight; the map may be apart from the layer by what commutes with it (`affine_paths`).
 
 A map is left alone, and the reason noted, where what the layer computes is also used elsewhere, a constant varies by
-pixel, or BatchNormalization is in training mode.  It is refused (`InvalidModel`) where a parameter is NaN or infinite
-or the variance is negative.
+pixel, BatchNormalization is in training mode, or the map is the end of a LayerNormalization written in small operators
+(without it onnxruntime does not fuse the rest).  It is refused (`InvalidModel`) where a parameter is NaN or infinite or
+the variance is negative.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class FoldBatchNorm(ir.passes.InPlacePass):
             for node in folded:
                 self.notes.count(f"{node.op_type} folded into {kind}")
             return bool(folded)
-        if is_per_channel(chain[0]) or not all(isinstance(obstacle, NoLayer) for obstacle in obstacles):
+        if any(map(is_per_channel, chain)) or not all(isinstance(obstacle, NoLayer) for obstacle in obstacles):
             self.notes.decline(chain[0], "; ".join(map(str, obstacles)))
         return False
 
@@ -108,6 +109,8 @@ def _fold_behind(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node],
 
 def _fold_ahead(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node], str]:
     """Fold the longest possible end of `chain` into the layers that use its output; returns as `_fold_behind`."""
+    if _ends_layer_norm(chain[0]):
+        raise Obstacle("it ends a LayerNormalization, which onnxruntime would no longer recognise")
     reach = downstream(chain[-1].outputs[0], chain[0].graph)
     affine, taken = _compose(chain[::-1], reach, backwards=True)
     if _is_mere_bias(affine, taken, reach):
@@ -134,6 +137,14 @@ def _compose(chain: Sequence[ir.Node], reach: Reach, *, backwards: bool = False)
 def _is_mere_bias(affine: Affine, taken: Sequence[ir.Node], reach: Reach) -> bool:
     """Whether this is one Add at a layer that has no bias input: the best there is."""
     return len(taken) == 1 and not affine.scales and not any(layer.has_bias_input for layer, _ in reach.layers)
+
+
+def _ends_layer_norm(node: ir.Node) -> bool:
+    """Whether the input of `node` has just been divided by its own deviation."""
+    maker = _input(node).producer()
+    divisor = maker.inputs[1] if maker is not None and maker.op_type == "Div" else None
+    root = None if divisor is None else divisor.producer()
+    return root is not None and root.op_type == "Sqrt"
 
 
 def _move(affine: Affine, reach: Reach, names: Names, *, ahead: bool = False) -> None:

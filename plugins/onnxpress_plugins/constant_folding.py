@@ -4,13 +4,11 @@ A node is evaluated when all its inputs are constants, its operator is determini
 its inputs or a limit, so that ``Expand`` does not turn twenty bytes into a gigabyte.  ``Shape`` of a value whose shape
 is known needs no constant input.  QuantizeLinear and DequantizeLinear stay: they say how a model is quantised.
 
-All nodes of a graph that can be evaluated go into one onnxruntime session, which takes the constants as inputs (so
-weights are not copied) and returns only what the rest of the graph uses.
+All nodes of a graph that can be evaluated go into one onnxruntime session (`evaluation`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +16,8 @@ import onnx_ir as ir
 
 from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress.records import Notes
-from onnxpress.runtime import Session
 from onnxpress_plugins.constants import array, constant, initializer, remove
+from onnxpress_plugins.evaluation import evaluate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -59,7 +57,7 @@ class FoldConstants(ir.passes.InPlacePass):
         if not nodes:
             return 0
         try:
-            values = _run(nodes, model)
+            values = evaluate(nodes, model)
         except (InvalidModel, InvalidData) as error:
             if len(nodes) == 1:
                 self.notes.decline(nodes[0], f"it cannot be evaluated: {error}")
@@ -105,36 +103,6 @@ def _size(value: ir.Value) -> int | None:
 
 def _is_ready(node: ir.Node) -> bool:
     return all(value is None or constant(value) is not None for value in node.inputs)
-
-
-def _run(nodes: Sequence[ir.Node], model: ir.Model) -> dict[ir.Value, NDArray[Any]]:
-    """The values that leave the group `nodes`, computed by onnxruntime."""
-    inside = set(nodes)
-    wanted = [v for node in nodes for v in node.outputs if any(use.node not in inside for use in v.uses())]
-    operands = dict.fromkeys(v for node in nodes for v in node.inputs if v is not None and v.producer() not in inside)
-    if not wanted:
-        return {}
-    clones: dict[ir.Value | None, ir.Value | None] = {None: None}
-    for value in operands:
-        clones[value] = ir.Value(name=value.name, type=value.type, shape=value.shape)
-    copies = [_copy(node, clones) for node in nodes]
-    graph = ir.Graph(
-        [clone for value in operands if (clone := clones[value]) is not None],
-        [clone for value in wanted if (clone := clones[value]) is not None],
-        nodes=copies,
-        opset_imports={"": model.opset_imports[""]},
-    )
-    feeds = {value.name or "": numbers for value in operands if (numbers := array(value)) is not None}
-    results = Session(ir.Model(graph, ir_version=model.ir_version), threads=1).run(feeds)
-    return {value: results[value.name or ""] for value in wanted}
-
-
-def _copy(node: ir.Node, clones: dict[ir.Value | None, ir.Value | None]) -> ir.Node:
-    outputs = [ir.Value(name=value.name, type=value.type, shape=value.shape) for value in node.outputs]
-    clones.update(zip(node.outputs, outputs, strict=True))
-    inputs = [clones[value] for value in node.inputs]
-    attributes = [ir.Attr(a.name, a.type, a.value) for a in node.attributes.values()]
-    return ir.Node("", node.op_type, inputs, attributes, outputs=outputs, name=node.name)
 
 
 def _become(value: ir.Value, numbers: NDArray[Any]) -> None:

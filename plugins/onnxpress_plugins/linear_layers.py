@@ -163,16 +163,10 @@ def layer(node: ir.Node) -> Layer | None:
 
 def mixes_borders(node: ir.Node) -> bool:
     """Whether some outputs of a convolution see fewer taps than others, so that a shift before it varies."""
-    kernel = prod(_shape(node.inputs[1])[2:])
-    attributes = node.attributes
+    kernel, attributes = prod(_shape(node.inputs[1])[2:]), node.attributes
     if node.op_type == "ConvTranspose":
-        strides = prod(attributes.get_ints("strides", (1,)))
-        return (
-            kernel != 1
-            or strides != 1
-            or "output_shape" in attributes
-            or any(attributes.get_ints("output_padding", ()))
-        )
+        spread = prod(attributes.get_ints("strides", (1,))) != 1 or any(attributes.get_ints("output_padding", ()))
+        return kernel != 1 or spread or "output_shape" in attributes
     if node.op_type == "Conv" and attributes.get_string("auto_pad", "NOTSET").startswith("SAME"):
         return kernel != 1
     return node.op_type == "Conv" and any(attributes.get_ints("pads", ()))

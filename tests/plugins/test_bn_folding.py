@@ -272,6 +272,16 @@ def test_declined_with_the_reason(body: str, why: str) -> None:
     assert model_files.to_proto(after) == model_files.to_proto(before)
 
 
+def test_a_layer_norm_in_small_operators_stays_whole() -> None:
+    body = """mean = ReduceMean<axes=[-1]>(x) d = Sub(x, mean) square = Mul(d, d) v = ReduceMean<axes=[-1]>(square)
+        e = Add(v, epsilon) s = Sqrt(e) n = Div(d, s)
+        scaled = Mul(n, k) shifted = Add(scaled, l) y = MatMul(shifted, w)"""
+    before = graph(body, x="float[N,5,3] x", w=(3, 4), k=(3,), l=(3,), epsilon=(1,))
+    after, notes = apply(FOLD_BATCH_NORM, before)
+    assert ops(after) == ops(before)
+    assert reason(notes).endswith("it ends a LayerNormalization, which onnxruntime would no longer recognise")
+
+
 @pytest.mark.parametrize("name", ["scale", "bias", "mean", "variance"])
 def test_nan_parameters_are_refused_by_name(name: str) -> None:
     before = graph("c = Conv(x, w) y = BatchNormalization(c, g, b, mu, var)", **WEIGHT, **STATISTICS)
