@@ -91,8 +91,11 @@ class Pass(Kind):
 class RangeTracker(Protocol):
     """Watches one tensor during calibration; memory does not grow with the number of samples."""
 
-    def update(self, sample: NDArray[np.float32]) -> None:
-        """Take one sample of the tensor, any shape, float32."""
+    def update(self, sample: NDArray[np.float32], low: float, high: float) -> None:
+        """Take one sample of the tensor, any shape, not empty; `low` and `high` are its extremes, both finite.
+
+        Where the tensor cannot be negative, as behind a Relu, `low` is 0.
+        """
 
     def merge(self, other: Any) -> None:
         """Take over what another tracker of the same kind has seen."""

@@ -1,0 +1,105 @@
+"""One forward pass per sample feeds every tracker, and nothing of the sample is kept.
+
+The model runs one sample at a time (or the batch it is fixed to), so that how the data are cut into batches changes
+nothing, not a bit.  It runs optimised: onnxruntime fuses what it can between the tensors that are looked at.
+The extremes of each tensor are taken once, here: they prove the tensor finite, and every tracker gets them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxpress.errors import InvalidData
+from onnxpress.feeding import batches
+from onnxpress.fitting import Chunk
+from onnxpress.runtime import Session
+from onnxpress_plugins.constants import array
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from onnxpress.kinds import Array, Dataset, Feeds, Port, Progress, RangeTracker
+
+_NON_NEGATIVE = {"Abs", "Exp", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"}
+
+
+def observe(
+    model: ir.Model,
+    trackers: Mapping[ir.Value, RangeTracker],
+    data: Dataset,
+    *,
+    limit: int | None,
+    threads: int | None,
+    progress: Progress,
+) -> int:
+    """Show every tracker its tensor in every sample.
+
+    Args:
+        model: The model; it is not changed.
+        trackers: What watches which float value of the main graph, by value.
+        data: The samples.
+        limit: Stop after so many; None takes all.
+        threads: Intra-op threads for onnxruntime.
+        progress: Told of every sample.
+
+    Returns:
+        How many samples there were; the batch of a model with a fixed batch dimension counts as one.
+
+    Raises:
+        InvalidData: A sample does not fit the model, or makes a tensor NaN or infinite.
+        InvalidModel: onnxruntime rejects the model.
+    """
+    computed = [value.name or "" for value in trackers if not value.is_graph_input()]
+    session = Session(model, optimize=True, threads=threads, outputs=computed or None)
+    signed = {value: not _is_non_negative(value) for value in trackers}
+    count = 0
+    with progress.task("calibrating", _total(data, limit)) as advance:
+        for feeds in islice(_singles(data, session.inputs), limit):
+            tensors = {**feeds, **session.run(feeds)}
+            for value, tracker in trackers.items():
+                tensor = tensors[value.name or ""].astype(np.float32, copy=False)
+                if tensor.size:
+                    tracker.update(tensor, *_extremes(tensor, value, count, signed=signed[value]))
+            del tensors, tensor
+            count += 1
+            advance()
+    return count
+
+
+def _singles(data: Dataset, inputs: tuple[Port, ...]) -> Iterator[Feeds]:
+    return batches((Chunk(feeds, "calibration data") for feeds in data), inputs, 1)
+
+
+def _total(data: Dataset, limit: int | None) -> int | None:
+    length = getattr(data, "__len__", None)
+    known = limit if length is None else int(length())
+    return known if known is None or limit is None else min(known, limit)
+
+
+def _extremes(tensor: Array, value: ir.Value, sample: int, *, signed: bool) -> tuple[float, float]:
+    """Smallest and largest element; where none can be negative, 0 will do for the smallest: every range holds it."""
+    low, high = float(tensor.min()) if signed else 0.0, float(tensor.max())
+    if math.isfinite(low) and math.isfinite(high):
+        return low, high
+    what = "NaN" if math.isnan(low) or math.isnan(high) else "infinity"
+    maker = value.producer()
+    origin = "an input of the model" if maker is None else f"made by {maker.name} ({maker.op_type})"
+    raise InvalidData(
+        f"calibration sample {sample} (the first is 0) puts {what} into tensor {value.name!r}, {origin}; "
+        "check the preprocessing of the data and the weights of the model"
+    )
+
+
+def _is_non_negative(value: ir.Value) -> bool:
+    maker = value.producer()
+    if maker is None or maker.domain:
+        return False
+    if maker.op_type == "Clip":
+        low = array(maker.inputs[1]) if len(maker.inputs) > 1 else None
+        return low is not None and low.item() >= 0
+    return maker.op_type in _NON_NEGATIVE
