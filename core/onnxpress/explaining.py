@@ -24,7 +24,6 @@ def explain(benchmark: Benchmark) -> tuple[str, ...]:
     sentences = [*_float_share(b), *_conversion_share(b)]
     if ratio < FAST_ENOUGH:
         sentences = [*_not_quantized(b), *sentences, *_slow_products(a, b), *_tiny(benchmark, b)]
-        sentences.insert(0, f"B is {'slower' if ratio < 1 else 'hardly faster'} than A: {ratio:.2f} times its speed.")
     return tuple(sentences)
 
 

@@ -41,8 +41,7 @@ def test_float_nodes_are_named_with_their_share_and_reason() -> None:
         product_ms={"integer": 4.0, "float": 4.0},
         float_nodes=nodes,
     )
-    verdict, floats, products = explain(bench(b, 8.0))
-    assert verdict == "B is hardly faster than A: 1.25 times its speed."
+    floats, products = explain(bench(b, 8.0))
     assert floats == (
         "2 nodes stay float: they take 50% of B's time and hold 40% of its multiply-accumulates. "
         "Most of it: 2 Conv (no Q)."
@@ -63,14 +62,13 @@ def test_what_could_still_be_gained_is_told_even_when_it_is_fast() -> None:
 
 def test_slower_small_and_depthwise() -> None:
     b = replace(INTEGER, milliseconds={**NONE, "integer": 0.04}, product_ms={"integer": 0.04}, depthwise_ms=0.02)
-    verdict, _, depthwise, tiny = explain(bench(b, 0.05, a_ms=0.04))
-    assert verdict == "B is slower than A: 0.80 times its speed."
+    _, depthwise, tiny = explain(bench(b, 0.05, a_ms=0.04))
     assert depthwise.startswith("50% of that in B is depthwise convolutions: 0 ms in A and 0.02 ms in B; they move")
     assert tiny.startswith("B is so small (0.05 ms, 22 nodes, 2.3 us each) that the fixed cost of running a node")
 
 
 def test_not_quantised_at_all() -> None:
     sentences = explain(bench(FLOAT, 10.0))
-    assert sentences[1] == (
+    assert sentences[0] == (
         "onnxruntime runs no node of B in integer: it is not quantised, or nothing in it fits the fusion rules."
     )
