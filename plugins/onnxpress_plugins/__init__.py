@@ -14,11 +14,13 @@ def onnxpress_passes() -> Iterable[Pass]:
     from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
     from onnxpress_plugins.calibration import CALIBRATE
     from onnxpress_plugins.clean_up import CLEAN_UP
+    from onnxpress_plugins.pad_folding import FOLD_PADDING
     from onnxpress_plugins.qdq_insertion import INSERT_QDQ
 
     yield CALIBRATE
     yield CLEAN_UP
     yield FOLD_BATCH_NORM
+    yield FOLD_PADDING
     yield INSERT_QDQ
 
 

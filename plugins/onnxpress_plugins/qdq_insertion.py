@@ -123,9 +123,8 @@ class _Insertion:
         if unit.bias is None:
             return
         integers, scales = weight.bias(unit.bias, self._input_scale(unit))
-        zero_point = np.zeros(scales.shape, np.int32)
         axis = 0 if scales.ndim else None
-        stored = self._writer.stored(unit.bias, integers, scales, zero_point, axis=axis, before=unit.node)
+        stored = self._writer.stored(unit.bias, integers, scales, None, axis=axis, before=unit.node)
         _give(unit.node, unit.bias_index, stored)
 
     def constants(self) -> None:
