@@ -2,7 +2,8 @@
 
 tf2onnx calls inputs ``image:0`` and inner values ``StatefulPartitionedCall/net/conv/convolution__31:0``, with numbers
 from a counter.  Here every name loses the counter, the ``:0`` and the scopes that all nodes share; a name that is then
-taken twice gets ``_1``, ``_2`` ... in graph order.
+taken twice gets ``_1``, ``_2`` ... in graph order.  Weights come in the order of their use, for tf2onnx's own order
+varies from one process to the next.
 """
 
 from __future__ import annotations
@@ -26,9 +27,13 @@ def rename(model: ir.Model, source: NamedFunction) -> None:
     names = _Names(_shared_scopes(graph), [endpoint.name for endpoint in (*source.inputs, *source.outputs)])
     given = {id(value) for value in (*graph.inputs, *graph.outputs)}
     for each in model.graphs():
-        for value in [*each.initializers.values(), *each.inputs]:
+        weights = _in_order_of_use(each)
+        each.initializers.clear()
+        for value in (*weights, *each.inputs):
             if id(value) not in given:
                 value.name = names.fresh(value.name or "value")
+        for value in weights:
+            each.register_initializer(value)
         for node in each:
             node.name = names.fresh(node.name or node.op_type, kind="node")
             for value in node.outputs:
@@ -36,6 +41,12 @@ def rename(model: ir.Model, source: NamedFunction) -> None:
                     value.name = names.fresh(value.name)
     _name_ends(graph.inputs, source.inputs)
     _name_ends(graph.outputs, source.outputs)
+
+
+def _in_order_of_use(graph: ir.Graph) -> list[ir.Value]:
+    weights = dict.fromkeys(graph.initializers.values())
+    used = (value for node in graph.all_nodes() for value in node.inputs if value in weights)
+    return [value for value in dict.fromkeys((*used, *weights)) if value is not None]
 
 
 def _name_ends(values: Sequence[ir.Value], ends: Iterable[Endpoint]) -> None:

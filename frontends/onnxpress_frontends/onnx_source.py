@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxpress import model_files
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import Frontend
+from onnxpress_frontends.foreign_errors import first_line
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -24,7 +25,7 @@ def load(source: Any) -> ir.Model:
         source: The path of an ``.onnx`` file, an `onnx.ModelProto`, or an `onnx_ir.Model`.
 
     Raises:
-        InvalidModel: The file is missing, truncated or corrupt.
+        InvalidModel: The file is missing, truncated or corrupt, or the ONNX checker rejects the model.
         UnsupportedModel: The model is older than opset 11.
     """
     model = _read(source)
@@ -53,6 +54,10 @@ def _read(source: Any) -> ir.Model:
     if isinstance(source, ir.Model):
         return source.clone()
     if isinstance(source, onnx.ModelProto):
+        try:
+            onnx.checker.check_model(source)
+        except (onnx.checker.ValidationError, ValueError) as error:
+            raise InvalidModel(f"the onnx.ModelProto is not a valid model: {first_line(error)}") from error
         return model_files.from_proto(source)
     raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no ONNX model")
 

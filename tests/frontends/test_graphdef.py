@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onnxpress.errors import InvalidModel, InvalidOption, OnnxpressError, UnsupportedModel
+from onnxpress_frontends.tensorflow_source import load
+
+
+def names(values: Any) -> list[str]:
+    return [value.name for value in values]
+
+
+@pytest.fixture
+def graph_file(tf: Any, tmp_path: Path) -> Callable[[Callable[[Any], None]], Path]:
+    """Writes the graph that a function builds."""
+
+    def write(build: Callable[[Any], None]) -> Path:
+        with tf.Graph().as_default() as graph:
+            build(tf.compat.v1)
+        path = tmp_path / "graph.pb"
+        path.write_bytes(graph.as_graph_def().SerializeToString())
+        return path
+
+    return write
+
+
+def test_inputs_and_outputs_are_found(agree: Any, frozen: Path) -> None:
+    model = agree(frozen)
+    assert (names(model.graph.inputs), names(model.graph.outputs)) == (["x"], ["scores"])
+    assert [str(size) for size in model.graph.inputs[0].shape] == ["N", "8", "8", "3"]
+    assert str(model.graph.outputs[0].shape[0]) == "N"
+
+
+def test_any_node_can_be_an_input_or_output(agree: Any, frozen: Path) -> None:
+    head = agree(frozen, inputs=["features:0"])
+    assert (names(head.graph.inputs), names(head.graph.outputs)) == (["features"], ["scores"])
+    stem = agree(frozen, outputs=["features", "scores"])
+    assert names(stem.graph.outputs) == ["features", "scores"]
+
+
+def test_a_placeholder_the_output_does_not_need_is_no_input(agree: Any, graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder("float32", (None, 3), name="x")
+        label = tf.placeholder("float32", (None, 3), name="label")
+        y = tf.nn.relu(x, name="y")
+        tf.reduce_mean(tf.squared_difference(y, label), name="loss")
+
+    model = agree(graph_file(build), outputs=["y"])
+    assert names(model.graph.inputs) == ["x"]
+
+
+def test_several_leaves_are_listed(graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder("float32", (None, 3), name="x")
+        tf.nn.softmax(x, name="scores")
+        tf.argmax(x, 1, name="best")
+
+    with pytest.raises(InvalidOption, match="2 nodes could be the output; name the outputs") as caught:
+        load(graph_file(build))
+    assert "(candidates: 'scores', 'best')" in str(caught.value)
+
+
+def test_a_graph_without_placeholder_lists_where_it_could_begin(graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder_with_default(np.ones((2, 3), np.float32), (None, 3), name="queue")
+        tf.nn.relu(x, name="y")
+
+    with pytest.raises(InvalidOption, match=r"depend on no placeholder; .* \(candidates: 'queue'\)"):
+        load(graph_file(build))
+
+
+def test_an_unknown_node_gets_the_nearest_name(frozen: Path) -> None:
+    with pytest.raises(InvalidOption, match="has no node 'score'; did you mean 'scores'"):
+        load(frozen, outputs=["score"])
+
+
+def test_a_graph_that_is_not_frozen_is_refused(graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder("float32", (None, 3), name="x")
+        tf.matmul(x, tf.get_variable("weight", (3, 2)), name="y")
+
+    with pytest.raises(UnsupportedModel, match="is not frozen: it holds 1 variables without values, first 'weight'"):
+        load(graph_file(build))
+
+
+def test_operators_unknown_to_tensorflow_are_named(frozen: Path, tmp_path: Path) -> None:
+    path = tmp_path / "graph.pb"
+    path.write_bytes(frozen.read_bytes().replace(b"\x12\x04Relu", b"\x12\x04Rexu"))
+    with pytest.raises(UnsupportedModel, match="uses operators that this TensorFlow does not know: Rexu"):
+        load(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidModel, match=r"none\.pb does not exist"):
+        load(tmp_path / "none.pb")
+
+
+@pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.9, 0.99])
+def test_truncated_files_are_refused_in_one_line(frozen: Path, tmp_path: Path, keep: float) -> None:
+    content, path = frozen.read_bytes(), tmp_path / "graph.pb"
+    path.write_bytes(content[: int(len(content) * keep)])
+    with pytest.raises(OnnxpressError) as caught:
+        load(path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_flipped_bits_give_an_error_or_a_sound_model(frozen: Path, tmp_path: Path, seed: int) -> None:
+    content, generator = bytearray(frozen.read_bytes()), np.random.default_rng(seed)
+    for position in generator.integers(0, len(content), 4):
+        content[position] ^= 1 << int(generator.integers(8))
+    path = tmp_path / "graph.pb"
+    path.write_bytes(content)
+    try:
+        assert load(path).graph.outputs
+    except OnnxpressError as error:
+        assert "\n" not in str(error)
