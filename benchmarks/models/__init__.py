@@ -1,0 +1,1 @@
+"""The networks and pictures that the benchmarks measure on, rebuilt from PyPI packages alone."""
