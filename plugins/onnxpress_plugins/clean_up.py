@@ -1,9 +1,9 @@
 """Leave nothing in a graph that need not be there; the numbers stay the same.
 
-Functions are inlined.  Then, until nothing changes: nodes without effect go (`identity_removal`), constants are
-evaluated (`constant_folding`), means over all pixels become GlobalAveragePool (`global_pooling`), and types and shapes
-are inferred, which the next round builds on.  At the end equal initialisers are merged (`initializer_sharing`) and what
-nothing uses is removed: nodes, initialisers, opset imports.
+Functions are inlined.  Then, until nothing changes: nodes without effect go (`identity_removal`), shapes and constants
+are computed (`shape_resolving`, `constant_folding`), means over all pixels become GlobalAveragePool (`global_pooling`),
+and types and shapes are inferred, which the next round builds on.  At the end equal initialisers are merged
+(`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from onnxpress_plugins.constants import drop_if_unused
 from onnxpress_plugins.global_pooling import PoolGlobally
 from onnxpress_plugins.identity_removal import RemoveIdentities
 from onnxpress_plugins.initializer_sharing import ShareInitializers
+from onnxpress_plugins.shape_resolving import ResolveShapes
 
 
 class CleanUp(ir.passes.InPlacePass):
@@ -30,7 +31,12 @@ class CleanUp(ir.passes.InPlacePass):
 
     def __init__(self, notes: Notes, *, fold_limit: int) -> None:
         self.notes = notes
-        self.rounds = (RemoveIdentities(notes), FoldConstants(notes, limit=fold_limit), PoolGlobally(notes))
+        self.rounds = (
+            RemoveIdentities(notes),
+            ResolveShapes(notes),
+            FoldConstants(notes, limit=fold_limit),
+            PoolGlobally(notes),
+        )
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Inline, simplify to a fixed point, share, sweep."""

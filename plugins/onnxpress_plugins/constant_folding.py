@@ -1,26 +1,21 @@
 """Evaluate what does not depend on the model's inputs, and keep the result as an initialiser.
 
 A node is evaluated when all its inputs are constants, its operator is deterministic, and its outputs are no larger than
-its inputs or a limit, so that ``Expand`` does not turn twenty bytes into a gigabyte.  ``Shape`` of a value whose shape
-is known needs no constant input.  QuantizeLinear and DequantizeLinear stay: they say how a model is quantised.
+its inputs or a limit, so that ``Expand`` does not turn twenty bytes into a gigabyte.  QuantizeLinear and
+DequantizeLinear stay: they say how a model is quantised.
 
 All nodes of a graph that can be evaluated go into one onnxruntime session (`evaluation`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import onnx_ir as ir
 
 from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import array, constant, initializer, remove
+from onnxpress_plugins.constants import array, become, constant, remove
 from onnxpress_plugins.evaluation import evaluate
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 _KEPT = {
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"),
@@ -42,15 +37,14 @@ class FoldConstants(ir.passes.InPlacePass):
         self.limit = limit
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """Lift Constant nodes, resolve shapes, evaluate."""
+        """Lift Constant nodes, then evaluate."""
         modified = False
         for graph in model.graphs():
             lifted = sum(_lift(node) for node in graph if node.op_type == "Constant" and node.domain == "")
-            resolved = sum(_resolve_shape(node) for node in graph if node.op_type == "Shape" and node.domain == "")
             folded = self._evaluate(_foldable(graph, self.limit), model)
             self.notes.count("Constant nodes lifted into initialisers", lifted)
-            self.notes.count("constant nodes evaluated", resolved + folded)
-            modified |= bool(lifted or resolved or folded)
+            self.notes.count("constant nodes evaluated", folded)
+            modified |= bool(lifted or folded)
         return ir.passes.PassResult(model, modified)
 
     def _evaluate(self, nodes: list[ir.Node], model: ir.Model) -> int:
@@ -64,7 +58,7 @@ class FoldConstants(ir.passes.InPlacePass):
                 return 0
             return sum(self._evaluate([node], model) for node in nodes if _is_ready(node))
         for value, numbers in values.items():
-            _become(value, numbers)
+            become(value, numbers)
         remove(nodes)
         return len(nodes)
 
@@ -105,29 +99,11 @@ def _is_ready(node: ir.Node) -> bool:
     return all(value is None or constant(value) is not None for value in node.inputs)
 
 
-def _become(value: ir.Value, numbers: NDArray[Any]) -> None:
-    """Let an initialiser of the same name take the place of `value`."""
-    assert value.graph is not None and value.name is not None
-    value.replace_all_uses_with(initializer(value.graph, value.name, numbers))
-
-
 def _lift(node: ir.Node) -> bool:
     output = node.outputs[0]
     numbers = array(output)
     if numbers is None or output.is_graph_output():
         return False
-    _become(output, numbers)
-    remove([node])
-    return True
-
-
-def _resolve_shape(node: ir.Node) -> bool:
-    value, output = node.inputs[0], node.outputs[0]
-    if value is None or value.shape is None or output.is_graph_output():
-        return False
-    dims = list(value.shape)[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(value.shape))]
-    if not all(isinstance(dim, int) for dim in dims):
-        return False
-    _become(output, np.array(dims, np.int64))
+    become(output, numbers)
     remove([node])
     return True

@@ -53,6 +53,12 @@ def initializer(graph: ir.Graph, name: str, numbers: NDArray[np.generic]) -> ir.
     return value
 
 
+def become(value: ir.Value, numbers: NDArray[np.generic]) -> None:
+    """Let an initialiser of the same name take the place of a computed value; its node is left without users."""
+    assert value.graph is not None and value.name is not None
+    value.replace_all_uses_with(initializer(value.graph, value.name, numbers))
+
+
 def give(node: ir.Node, index: int, numbers: NDArray[np.generic], names: Names, *, wish: str) -> None:
     """Make `numbers` input `index` of `node`; a new initialiser is called `wish`, or a variation of it."""
     if len(node.inputs) <= index:

@@ -67,13 +67,6 @@ def test_constant_nodes_become_initialisers(attribute: str, expected: np.ndarray
     np.testing.assert_array_equal(value(after, "d"), expected.astype(np.float32))
 
 
-def test_the_shape_of_a_value_of_known_shape_is_a_constant() -> None:
-    text = "g (float[N,3,8,8] x) => (y, z) { s = Shape<start=2>(x) y = Identity(s) t = Shape(x) z = Identity(t) }"
-    after, _ = fold(text)
-    assert [node.op_type for node in after.graph] == ["Identity", "Shape", "Identity"], "N is not known"
-    np.testing.assert_array_equal(value(after, "s"), [8, 8])
-
-
 KEPT = {
     "random": "r = RandomNormal<shape=[3]>() y = Add(x, r)",
     "quantised weight": "w = DequantizeLinear(q, s) y = Add(x, w)",
