@@ -39,8 +39,8 @@ def at_least(model: ir.Model, version: int) -> bool:
         return False
     if model.functions:
         raise UnsupportedModel(
-            f"the model is at opset {current}, opset {version} is needed, and ONNX cannot convert models with functions "
-            f"({next(iter(model.functions.values())).name!r}); inline them or export at opset {version}"
+            f"the model is at opset {current} and ONNX cannot raise a model with functions to {version}; "
+            f"inline them (the pass clean-up does) or export it at opset {version}"
         )
     skeleton = model.clone()
     weights = _take_weights(skeleton)

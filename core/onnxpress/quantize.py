@@ -2,8 +2,9 @@
 
     q = saturate(round_half_even(x / scale) + zero_point)          x' = (q - zero_point) * scale
 
-in float32 and bit by bit as onnxruntime's QuantizeLinear and DequantizeLinear compute it on the CPU (onnx.ai/onnx/operators,
-opset 13 and 21).  Zero is always exactly representable, and no scale is zero, infinite or subnormal.
+in float32 and bit by bit as onnxruntime's QuantizeLinear and DequantizeLinear compute it on the CPU
+(onnx.ai/onnx/operators, opset 13 and 21).  Zero is always exactly representable, and no scale is zero, infinite or
+subnormal.
 """
 
 from __future__ import annotations

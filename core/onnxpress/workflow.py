@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxpress import model_files
-from onnxpress.benchmarking import benchmark
-from onnxpress.comparing import compare
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Backend, Context, Progress, Silent
-from onnxpress.measuring import first_feeds, labels_of, open_samples, reading
+from onnxpress.measuring.benchmarking import benchmark
+from onnxpress.measuring.comparing import compare
+from onnxpress.measuring.sources import first_feeds, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, load
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find

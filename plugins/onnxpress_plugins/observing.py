@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from onnxpress.errors import InvalidData
-from onnxpress.feeding import batches
-from onnxpress.fitting import Chunk
+from onnxpress.data.feeding import batches
+from onnxpress.data.fitting import Chunk
 from onnxpress.runtime import Session
 from onnxpress_plugins.constants import array
 

@@ -36,7 +36,7 @@ def command(a: Path, b: Path | None, as_json: bool, plugin_options: dict[str, An
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import dump
     from onnxpress.cli.tables import benchmark_table
-    from onnxpress.measuring import bench_sources
+    from onnxpress.measuring.sources import bench_sources
 
     benchmark = bench_sources(a, b, progress=progress(), **given, **plugin_options)
     click.echo(dump(benchmark) if as_json else benchmark_table(benchmark))

@@ -45,7 +45,7 @@ def command(
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import dump
     from onnxpress.cli.tables import comparison_table
-    from onnxpress.measuring import compare_sources
+    from onnxpress.measuring.sources import compare_sources
     from onnxpress.registry import Registry
 
     comparison = compare_sources(

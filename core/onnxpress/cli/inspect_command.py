@@ -27,7 +27,7 @@ def command(model: Path, frontend: str | None, as_json: bool, plugin_options: di
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import dump
     from onnxpress.cli.tables import inspection_table
-    from onnxpress.measuring import inspect_source
+    from onnxpress.measuring.sources import inspect_source
 
     inspection = inspect_source(model, frontend=frontend, progress=progress(), **plugin_options)
     click.echo(dump(inspection) if as_json else inspection_table(inspection))

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxpress.difference import Difference
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Progress, Silent
-from onnxpress.matching import batch_size, match
+from onnxpress.measuring.difference import Difference
+from onnxpress.measuring.matching import batch_size, match
 from onnxpress.records import Comparison
 
 if TYPE_CHECKING:

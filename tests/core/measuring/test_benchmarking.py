@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from onnxpress.benchmarking import benchmark, saturation_warning
+from onnxpress.measuring.benchmarking import benchmark, saturation_warning
 from onnxpress.testing import model
 
 RNG = np.random.default_rng(0)
@@ -51,7 +51,7 @@ def test_one_model() -> None:
 
 
 def test_runs_are_chosen_when_not_given(monkeypatch) -> None:
-    monkeypatch.setattr("onnxpress.benchmarking._SECONDS", 0.0)
+    monkeypatch.setattr("onnxpress.measuring.benchmarking._SECONDS", 0.0)
     assert benchmark(FLOAT, feeds=FEEDS).runs == 10
 
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxpress.data.fitting import cast, fit
 from onnxpress.errors import InvalidData
-from onnxpress.fitting import cast, fit
 
 if TYPE_CHECKING:
-    from onnxpress.fitting import Chunk
+    from onnxpress.data.fitting import Chunk
     from onnxpress.kinds import Array, Feeds, Port
 
 log = logging.getLogger(__name__)

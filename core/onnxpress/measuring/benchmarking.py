@@ -14,10 +14,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from onnxpress.explaining import explain
-from onnxpress.kernels import CATEGORIES, Kernel, kernels
 from onnxpress.kinds import Progress, Silent
-from onnxpress.matching import batch_size, match
+from onnxpress.measuring.explaining import explain
+from onnxpress.measuring.kernels import CATEGORIES, Kernel, kernels
+from onnxpress.measuring.matching import batch_size, match
 from onnxpress.records import Benchmark, FloatNode, Kernels, Latency
 from onnxpress.runtime import Session
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import onnx_ir as ir
 
-from onnxpress.macs import WEIGHT_INPUT, macs
+from onnxpress.measuring.macs import WEIGHT_INPUT, macs
 from onnxpress.model_files import size
 from onnxpress.records import Inspection, PortShape
 from onnxpress.verify import infer_shapes

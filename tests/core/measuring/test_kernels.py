@@ -4,7 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from onnxpress.kernels import Kernel, kernels
+from onnxpress.measuring.kernels import Kernel, kernels
 from onnxpress.testing import model
 
 RNG = np.random.default_rng(0)

@@ -4,7 +4,7 @@ import pytest
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress.kinds import Port
-from onnxpress.matching import match
+from onnxpress.measuring.matching import match
 
 
 def port(name: str, *shape: int | str | None) -> Port:

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnxpress.data.preprocessing import PRESETS, Preprocessing, layout_of, parse
 from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.kinds import Port
-from onnxpress.preprocessing import PRESETS, Preprocessing, layout_of, parse
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3)).astype(np.uint8)
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from onnxpress.difference import Difference
 from onnxpress.errors import InvalidData, UnsupportedModel
+from onnxpress.measuring.difference import Difference
 
 SHAPES = hnp.array_shapes(min_dims=2, max_dims=3, max_side=6)
 FLOATS = st.floats(-1e6, 1e6, width=32)

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from onnxpress import data as datasets
-from onnxpress.benchmarking import benchmark
-from onnxpress.comparing import compare
 from onnxpress.data import Samples
+from onnxpress.data.labels import load_labels
 from onnxpress.errors import InvalidData
-from onnxpress.inspecting import inspect
 from onnxpress.kinds import Frontend, Progress, Silent
-from onnxpress.labels import load_labels
+from onnxpress.measuring.benchmarking import benchmark
+from onnxpress.measuring.comparing import compare
+from onnxpress.measuring.inspecting import inspect
 from onnxpress.model_sources import find_frontend, load, open_runner
 from onnxpress.options import share
 from onnxpress.records import Benchmark, Comparison, Inspection

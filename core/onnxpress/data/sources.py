@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxpress import array_files
-from onnxpress.array_files import ArrayFile, open_arrays
+from onnxpress.data import array_files
+from onnxpress.data.array_files import ArrayFile, open_arrays
+from onnxpress.data.fitting import Chunk
+from onnxpress.data.images import ImageReader, image_files
+from onnxpress.data.preprocessing import PRESETS, Preprocessing
 from onnxpress.errors import InvalidData
-from onnxpress.fitting import Chunk
-from onnxpress.images import ImageReader, image_files
-from onnxpress.preprocessing import PRESETS, Preprocessing
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Port

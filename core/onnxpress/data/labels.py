@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxpress.array_files import SUFFIXES, open_arrays
+from onnxpress.data.array_files import SUFFIXES, open_arrays
+from onnxpress.data.fitting import LABEL_KEYS
 from onnxpress.errors import InvalidData
-from onnxpress.fitting import LABEL_KEYS
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from onnxpress.inspecting import inspect
+from onnxpress.measuring.inspecting import inspect
 from onnxpress.testing import model
 
 WEIGHT = np.ones((4, 3, 3, 3), np.float32)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from onnxpress.data.labels import load_labels
 from onnxpress.errors import InvalidData
-from onnxpress.labels import load_labels
 
 
 @pytest.mark.parametrize("name", ["y.npy", "y.npz", "y.txt", "y.csv"])

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from onnxpress import data
-from onnxpress.comparing import compare
 from onnxpress.errors import InvalidData, UnsupportedModel
 from onnxpress.kinds import Port
+from onnxpress.measuring.comparing import compare
 from onnxpress.runtime import Session
 from onnxpress.testing import model
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from onnxpress.explaining import explain
+from onnxpress.measuring.explaining import explain
 from onnxpress.records import Benchmark, FloatNode, Kernels, Latency
 
 NONE = {"integer": 0, "float": 0, "convert": 0, "other": 0}

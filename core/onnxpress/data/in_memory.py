@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from onnxpress.data.fitting import Chunk
+from onnxpress.data.sources import Source
 from onnxpress.errors import InvalidData, OnnxpressError
-from onnxpress.fitting import Chunk
-from onnxpress.sources import Source
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Port

@@ -25,12 +25,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxpress.data.feeding import batches, fixed_rows
+from onnxpress.data.fitting import Chunk, fit, fit_names
+from onnxpress.data.in_memory import import_function, open_function, open_object
+from onnxpress.data.preprocessing import Preprocessing, layout_of, parse
+from onnxpress.data.sources import Source, open_path
 from onnxpress.errors import InvalidData
-from onnxpress.feeding import batches, fixed_rows
-from onnxpress.fitting import Chunk, fit, fit_names
-from onnxpress.in_memory import import_function, open_function, open_object
-from onnxpress.preprocessing import Preprocessing, layout_of, parse
-from onnxpress.sources import Source, open_path
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array, Feeds, Port
@@ -77,7 +77,7 @@ def load(
     Args:
         source: One of the forms in the table above.
         inputs: Inputs of the model.
-        preprocessing: How pixels become values, see `onnxpress.preprocessing.parse`.
+        preprocessing: How pixels become values, see `onnxpress.data.preprocessing.parse`.
 
     Raises:
         InvalidData: The data are missing, empty, unreadable or do not fit; the message names input, expected and got.

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import onnx_ir as ir
 
-from onnxpress.float_reasons import reason
-from onnxpress.macs import WEIGHT_INPUT, is_depthwise, macs
+from onnxpress.measuring.float_reasons import reason
+from onnxpress.measuring.macs import WEIGHT_INPUT, is_depthwise, macs
 from onnxpress.runtime import Session
 
 if TYPE_CHECKING:

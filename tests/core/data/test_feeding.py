@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxpress.feeding import batches
-from onnxpress.fitting import Chunk
+from onnxpress.data.feeding import batches
+from onnxpress.data.fitting import Chunk
 from onnxpress.kinds import Port
 
 X = Port(name="x", dtype="float32", shape=("N", 2))

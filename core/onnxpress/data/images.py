@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from onnxpress.data.fitting import Chunk
+from onnxpress.data.preprocessing import Preprocessing, layout_of
 from onnxpress.errors import InvalidData, MissingDependency
-from onnxpress.fitting import Chunk
-from onnxpress.preprocessing import Preprocessing, layout_of
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from onnxpress.data.fitting import Chunk, cast, fit
 from onnxpress.errors import InvalidData
-from onnxpress.fitting import Chunk, cast, fit
 from onnxpress.kinds import Port
 
 NUMBERS = ["float16", "float32", "float64", "int8", "uint8", "int32", "int64", "bool"]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnxpress.macs import is_depthwise, macs
+from onnxpress.measuring.macs import is_depthwise, macs
 
 
 @pytest.mark.parametrize(
