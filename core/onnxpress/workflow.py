@@ -12,7 +12,7 @@ from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Backend, Context, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
-from onnxpress.measuring.sources import first_feeds, labels_of, open_samples, reading
+from onnxpress.measuring.sources import EVALUATION_BATCH, first_feeds, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, load
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
@@ -165,7 +165,7 @@ def _compare(
 ) -> Comparison:
     reference = Session(before, threads=threads)
     deployed = Session(after, optimize=True, threads=threads)
-    return compare(reference, deployed, tests, labels=labels, progress=progress)
+    return compare(reference, deployed, tests.batches(EVALUATION_BATCH), labels=labels, progress=progress)
 
 
 def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:

@@ -12,6 +12,7 @@ import pytest
 
 from onnxpress import cli, model_files, testing
 from onnxpress.cli import COMMANDS, _run
+from onnxpress.recipe import built_in
 
 
 @pytest.fixture
@@ -101,7 +102,7 @@ def test_compress_writes_model_and_reports(
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(report.read_text())
     assert printed["comparison"]["samples"] == 8
-    assert [step["name"] for step in printed["steps"]] == ["clean-up", "fold-batch-norm", "calibrate", "insert-qdq"]
+    assert [step["name"] for step in printed["steps"]] == [step.name for step in built_in()["int8"].steps]
     assert "QuantizeLinear" in {node.op_type for node in model_files.load(out).graph}
 
 

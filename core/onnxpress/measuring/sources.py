@@ -20,6 +20,9 @@ from onnxpress.records import Benchmark, Comparison, Inspection
 from onnxpress.registry import Registry
 from onnxpress.runtime import ports
 
+EVALUATION_BATCH = 16
+"""Samples per run when models are compared, where the batch dimension is dynamic."""
+
 
 def compare_sources(
     a: Any,
@@ -61,7 +64,7 @@ def compare_sources(
     samples = open_samples(data, first.inputs, preprocessing, random_data)
     if samples is None:
         raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
-    return compare(first, second, samples, labels=labels_of(labels), progress=progress)
+    return compare(first, second, samples.batches(EVALUATION_BATCH), labels=labels_of(labels), progress=progress)
 
 
 def bench_sources(
