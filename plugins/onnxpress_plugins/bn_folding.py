@@ -12,7 +12,8 @@ BatchNormalization; a chain is composed first, in float64, and rounded once.  Be
 
 is exact if every output sees every tap: a convolution that pads with zeros would have to pad with ``-t / s`` instead,
 so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, ConvTranspose, Gemm and MatMul with a
-constant weight; the map may be apart from the layer by what commutes with it (`affine_paths`).
+constant weight (which becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them); the map
+may be apart from the layer by what commutes with it (`affine_paths`).
 
 A map is left alone, and the reason noted, where what the layer computes is also used elsewhere, a constant varies by
 pixel, BatchNormalization is in training mode, or the map is the end of a LayerNormalization written in small operators
@@ -135,8 +136,8 @@ def _compose(chain: Sequence[ir.Node], reach: Reach, *, backwards: bool = False)
 
 
 def _is_mere_bias(affine: Affine, taken: Sequence[ir.Node], reach: Reach) -> bool:
-    """Whether this is one Add at a layer that has no bias input: the best there is."""
-    return len(taken) == 1 and not affine.scales and not any(layer.has_bias_input for layer, _ in reach.layers)
+    """Whether this is one Add at layers that cannot add a bias themselves: the best there is."""
+    return len(taken) == 1 and not affine.scales and not any(layer.takes_bias for layer, _ in reach.layers)
 
 
 def _ends_layer_norm(node: ir.Node) -> bool:

@@ -63,9 +63,9 @@ class Layer:
         return Channels(self.channel_axis, self.rank, self.four[0] * self.four[3 - self.out_axis])
 
     @property
-    def has_bias_input(self) -> bool:
-        """Whether the operator adds a bias itself."""
-        return self.node.op_type != "MatMul"
+    def takes_bias(self) -> bool:
+        """Whether the operator can add a bias itself: a MatMul of two matrices is a Gemm, one of a stack is none."""
+        return self.node.op_type != "MatMul" or self.rank == 2
 
     def behind(self, affine: Affine) -> Folded:
         """This layer followed by `affine` (over its outputs)."""
@@ -122,16 +122,18 @@ class Folded:
     bias: NDArray[Any]
 
     def store(self, names: Names) -> None:
-        """Write weight and bias into the graph; a MatMul that gets a bias gets an Add behind it."""
+        """Write weight and bias into the graph; a MatMul that gets a bias becomes a Gemm, or gets an Add behind it."""
         node = self.layer.node
         if self.weight is not None:
             give(node, 1, self.weight, names, wish=f"{node.inputs[1].name}_folded")  # type: ignore[union-attr]
         has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
         if not has_bias and not np.any(self.bias):
             return
-        if not self.layer.has_bias_input:
+        if not self.layer.takes_bias:
             _add_behind(node, self.bias, names)
             return
+        if node.op_type == "MatMul":
+            node.op_type = "Gemm"
         give(node, 2, self.bias, names, wish=f"{title(node)}_bias")
         node.attributes.pop("beta", None)
 

@@ -189,9 +189,21 @@ def test_batch_norm_before_a_layer_is_folded_forward(layer: str, x: str, shape: 
 
 
 def test_forward_into_matmul_leaves_one_bias_for_both_sides() -> None:
-    body = "m = BatchNormalization(x, g, b, mu, var) d = MatMul(m, w) e = Mul(d, k) y = Add(e, k)"
-    after, _ = fold(graph(body, x="float[N,4] x", w=(4, 5), k=(5,), **STATISTICS))
+    body = "m = Mul(x, g) n = Add(m, b) d = MatMul(n, w) e = Mul(d, k) y = Add(e, k)"
+    after, _ = fold(graph(body, x="float[N,5,4] x", w=(4, 5), k=(5,), g=(4,), b=(4,)))
     assert ops(after) == ["MatMul", "Add"]
+
+
+def test_a_shift_before_a_matmul_alone_gains_nothing() -> None:
+    after, notes = fold(graph("n = Add(x, b) y = MatMul(n, w)", x="float[N,5,4] x", w=(4, 5), b=(4,)))
+    assert ops(after) == ["Add", "MatMul"]
+    assert reason(notes).endswith("a shift before MatMul would only move behind it")
+
+
+def test_a_matmul_of_matrices_that_gets_a_bias_is_a_gemm() -> None:
+    after, notes = fold(graph("d = MatMul(x, w) e = Add(d, k) y = Relu(e)", x="float[N,4] x", w=(4, 5), k=(5,)))
+    assert ops(after) == ["Gemm", "Relu"]
+    assert notes.counts == {"Add folded into Gemm": 1}
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (1, 1, 1, 3)], ids=str)
@@ -384,12 +396,13 @@ def test_a_chain_does_not_run_into_a_subgraph() -> None:
 
 def test_a_range_moves_to_the_sum_of_matmul_and_bias() -> None:
     before = graph(
-        "m = BatchNormalization(x, g, b, mu, var) d = MatMul(m, w) y = Relu(d)",
-        x="float[N,4] x",
+        "m = Mul(x, g) n = Add(m, b) d = MatMul(n, w) y = Relu(d)",
+        x="float[N,5,4] x",
         w=(4, 5),
-        **STATISTICS,
+        g=(4,),
+        b=(4,),
     )
-    before.graph[1].outputs[0].meta[META_KEY] = Range(-1.0, 1.0)
+    before.graph[2].outputs[0].meta[META_KEY] = Range(-1.0, 1.0)
     after, _ = fold(before)
     product, total = after.graph[0].outputs[0], after.graph[1].outputs[0]
     assert (product.name, total.name) == ("d_without_bias", "d")
@@ -446,7 +459,8 @@ def networks(draw: st.DrawFn) -> ir.Model:
     last = "layer"
     affine(behind, "z")
     lines.append(f"y = Relu({last})")
-    shape = f"N,{before},5,5" if spatial else f"N,{before}"
+    stack = kind == "MatMul" and not any("BatchNormalization" in line for line in lines) and draw(st.booleans())
+    shape = f"N,{before},5,5" if spatial else f"N,5,{before}" if stack else f"N,{before}"
     return graph(" ".join(lines), x=f"float[{shape}] x", **constants)
 
 
