@@ -3,10 +3,10 @@
 An operator that computes much (Conv, Gemm, MatMul) always pays.  One that computes little pays only between integer
 kernels: quantising the input of a lone Add costs more than the Add.  One that moves numbers goes with its neighbours.
 
-So start from all candidates and drop, until nothing changes, every "between" node that no integer kernel feeds or whose
-output no integer kernel wants; both are seen through "through" nodes.  Dropping only ever takes away reasons to stay, so
-the result is the largest stable set, and it does not depend on the order.  An operator whose output may stay float counts
-as feeding nobody: it is quantised behind only when somebody wants that.
+So start from all candidates and drop, until nothing changes, every "between" node that no integer kernel feeds or
+whose output no integer kernel wants; both are seen through "through" nodes.  Dropping only ever takes away reasons to
+stay, so the result is the largest stable set, and it does not depend on the order.  An operator whose output may stay
+float counts as feeding nobody: it is quantised behind only when somebody wants that.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """The target ``onnxruntime-cpu``: what onnxruntime's CPU provider runs in integers.
 
-Every rule was found by looking at the graph that onnxruntime 1.31 makes of a QDQ model, and a test holds each to that.
-uint8 activations with int8 weights is the pair its x86 kernels are made for; with int8 activations it leaves every
-convolution float whose input or output is shared (MobileNetV2: 15 of 52).
+Every rule was found by looking at the graph that onnxruntime 1.31 makes of a QDQ model, and a test holds each to
+that.  uint8 activations with int8 weights is the pair its x86 kernels are made for; with int8 activations it leaves
+every convolution float whose input or output is shared (MobileNetV2: 15 of 52).
 
-What has no rule stays float although it could be asked for: ConvTranspose, Pad, Resize other than nearest, Sub, Div, Tanh,
-HardSigmoid, HardSwish, PRelu, ReduceMean and every normalisation have no integer kernel that QDQ reaches.
+What has no rule stays float although it could be asked for: ConvTranspose, Pad, Resize other than nearest, Sub, Div,
+Tanh, HardSigmoid, HardSwish, PRelu, ReduceMean and every normalisation have no integer kernel that QDQ reaches.
 """
 
 from __future__ import annotations
@@ -81,9 +81,7 @@ _MOVING = (
             "Unsqueeze",
         )
     ),
-    OpRule(
-        op_type="Resize", inputs=_ONE_IN, worth="through", shares_scale="must", attributes={"mode": ("nearest",)}
-    ),
+    OpRule(op_type="Resize", inputs=_ONE_IN, worth="through", shares_scale="must", attributes={"mode": ("nearest",)}),
 )
 
 ONNXRUNTIME_CPU = Target(

@@ -6,8 +6,9 @@ because a convolution's own padding is zeros too.  MaxPool pads with minus infin
 
     MaxPool(Pad(x, p)) = MaxPool(x, pads=p)    where x >= 0 and every window holds a number of x (p < kernel)
 
-since a zero then never beats what is in the window: Pad behind a Relu, as in Keras' ResNet.  Keras writes its padding as a node
-of its own wherever a stride is 2; as part of the convolution it costs nothing, and no float node parts the integers.
+since a zero then never beats what is in the window: Pad behind a Relu, as in Keras' ResNet.  Keras writes its padding
+as a node of its own wherever a stride is 2; as part of the convolution it costs nothing, and no float node parts the
+integers.
 """
 
 from __future__ import annotations
@@ -42,18 +43,17 @@ class FoldPadding(ir.passes.InPlacePass):
         if pads is None:
             self._notes.decline(pad, "it is not constant zero padding of the spatial axes alone")
             return False
-        reasons = [_obstacle(pad, use.node, use.idx, pads) for use in padded.uses()]
-        if padded.is_graph_output():
-            reasons.append("it is an output of the graph")
-        for use, reason in zip(list(padded.uses()), reasons, strict=False):
+        users = [use.node for use in padded.uses()]
+        reasons = [_obstacle(pad, user, pads) for user in users]
+        for user, reason in zip(users, reasons, strict=True):
             if reason is None:
-                _add(use.node, pads)
-                use.node.replace_input_with(0, source)
-                self._notes.count(f"Pad folded into {use.node.op_type}")
-        left = next((reason for reason in reasons if reason is not None), None)
-        if left is None:
+                _add(user, pads)
+                user.replace_input_with(0, source)
+                self._notes.count(f"Pad folded into {user.op_type}")
+        left = "it is an output of the graph" if padded.is_graph_output() else next(filter(None, reasons), None)
+        if left is None and users:
             remove([pad])
-        else:
+        elif left is not None:
             self._notes.decline(pad, left)
         return None in reasons
 
@@ -72,8 +72,8 @@ def _spatial_zeros(pad: ir.Node) -> list[int] | None:
     return [int(number) for number in before[2:] + behind[2:]]
 
 
-def _obstacle(pad: ir.Node, user: ir.Node, index: int, pads: list[int]) -> str | None:
-    if user.domain or index != 0 or user.op_type not in ("Conv", "MaxPool"):
+def _obstacle(pad: ir.Node, user: ir.Node, pads: list[int]) -> str | None:
+    if user.domain or user.inputs[0] is not pad.outputs[0] or user.op_type not in ("Conv", "MaxPool"):
         return f"{user.op_type} behind it has no zero padding of its own"
     if user.attributes.get_string("auto_pad", "NOTSET") not in ("NOTSET", "VALID"):
         return f"{user.op_type} behind it works out its own padding (auto_pad)"
@@ -82,7 +82,7 @@ def _obstacle(pad: ir.Node, user: ir.Node, index: int, pads: list[int]) -> str |
 
 def _max_pool_obstacle(pad: ir.Node, pool: ir.Node, pads: list[int]) -> str | None:
     source, kernel = pad.inputs[0], pool.attributes.get_ints("kernel_shape")
-    if len(pool.outputs) > 1 or pool.attributes.get_int("ceil_mode", 0) or any(pool.attributes.get_ints("pads", [0])):
+    if len(pool.outputs) > 1 or pool.attributes.get_int("ceil_mode") or any(pool.attributes.get_ints("pads", [0])):
         return "MaxPool behind it gives indices, rounds up, or pads with minus infinity already"
     if kernel is None or any(step != 1 for step in pool.attributes.get_ints("dilations", [1])):
         return "MaxPool behind it is dilated"

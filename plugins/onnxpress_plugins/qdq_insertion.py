@@ -1,12 +1,13 @@
 """Insert QuantizeLinear and DequantizeLinear so that the target's integer kernels take over.
 
-Every quantised tensor x gets one pair, ``x -> QuantizeLinear -> DequantizeLinear``, which all users of x share.  Behind a
-node that runs in integers everybody reads the dequantised x, since no other is ever computed; behind a float node only
-integer kernels do, and float users keep the exact x.  A weight is stored as integers before a DequantizeLinear per
-channel, a bias as int32 (`weight_quantization`).  The plan says where (`quantization_plan`), calibration says the ranges.
+Every quantised tensor x gets one pair, ``x -> QuantizeLinear -> DequantizeLinear``, which all users of x share.
+Behind a node that runs in integers everybody reads the dequantised x, since no other is ever computed; behind a float
+node only integer kernels do, and float users keep the exact x.  A weight is stored as integers before a
+DequantizeLinear per channel, a bias as int32 (`weight_quantization`).  The plan says where (`quantization_plan`),
+calibration says the ranges.
 
-A range is cut to what a vanished Relu or Clip lets through: the zero point then is the smallest integer and the scale at
-most ``limit / 255``, which is the condition for onnxruntime to drop the activation.
+A range is cut to what a vanished Relu or Clip lets through: the zero point then is the smallest integer and the scale
+at most ``limit / 255``, which is the condition for onnxruntime to drop the activation.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The nodes themselves: a pair around a computed tensor, a DequantizeLinear behind a stored one.
 
-Names derive from the tensor's: ``<tensor>_scale``, ``<tensor>_zero_point``, ``<tensor>_QuantizeLinear``, ``<tensor>_DequantizeLinear``
-and, for a stored tensor, ``<tensor>_quantized``, made unique by a number where they are taken.
+Names derive from the tensor's: ``<tensor>_scale``, ``<tensor>_zero_point``, ``<tensor>_QuantizeLinear``,
+``<tensor>_DequantizeLinear`` and, for a stored tensor, ``<tensor>_quantized``, made unique by a number where they are
+taken.
 """
 
 from __future__ import annotations

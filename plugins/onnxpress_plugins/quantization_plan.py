@@ -1,8 +1,8 @@
-"""What will be quantised, decided before a single number is: `calibrate` observes the plan, `insert-qdq` carries it out.
+"""What will be quantised, decided before any number is: `calibrate` observes the plan, `insert-qdq` carries it out.
 
 A node runs in integers when the target has a rule for it, it fits the rule, the user does not exclude it, and it pays
-(`integer_regions`).  Its inputs are then quantised, and its output unless the kernel gives float just as well and no integer
-kernel wants it.  Every other node that computes in float is listed with the reason.
+(`integer_regions`).  Its inputs are then quantised, and its output unless the kernel gives float just as well and no
+integer kernel wants it.  Every other node that computes in float is listed with the reason.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ def observed(plan: Plan) -> list[ir.Value]:
     return [value for group in plan.groups for value in group.sources]
 
 
-def _candidates(
-    graph: ir.Graph, target: Target, exclusions: Exclusions, reasons: dict[ir.Node, str]
-) -> Iterator[Unit]:
+def _candidates(graph: ir.Graph, target: Target, exclusions: Exclusions, reasons: dict[ir.Node, str]) -> Iterator[Unit]:
     for node in graph.all_nodes():
         rule = None if node.domain else target.rule(node.op_type)
         reason = exclusions.reason(node) or _reason_outside(node, rule, graph, target)

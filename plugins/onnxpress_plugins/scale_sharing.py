@@ -1,8 +1,9 @@
 """Which tensors have one scale and zero point between them.
 
-Operators that only move numbers need it, and then the tensors hold the same numbers, so that nothing is lost.  Concat may
-have it: its output has a scale for the widest input anyway, and an input that nothing else uses gains by being rounded once
-instead of twice.  Tensors cut off by a vanished Relu or Clip share only with their like, because the range must stay cut.
+Operators that only move numbers need it, and then the tensors hold the same numbers, so that nothing is lost.  Concat
+may have it: its output has a scale for the widest input anyway, and an input that nothing else uses gains by being
+rounded once instead of twice.  Tensors cut off by a vanished Relu or Clip share only with their like, because the
+range must stay cut.
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def _limits(units: Sequence[Unit]) -> dict[ir.Value, float]:
     limits: dict[ir.Value, float] = {}
     for unit in units:
         if unit.activation is not None:
-            limits[unit.outputs[0]] = math.inf if unit.activation.op_type == "Relu" else clip(unit.activation) or math.inf
+            limit = None if unit.activation.op_type == "Relu" else clip(unit.activation)
+            limits[unit.outputs[0]] = math.inf if limit is None else limit
         elif unit.rule.shares_scale == "must" and (source := next(unit.computed())) in limits:
             limits.update((output, limits[source]) for output in unit.outputs)
     return limits

@@ -1,17 +1,17 @@
 """Scales of weights and biases.
 
-A weight channel has scale ``max|w| / 127``.  A bias is int32 with scale exactly ``s_x * s_w`` (the product in float32, as
-onnxruntime computes it) and zero point 0, so that the kernel adds it to its accumulator.  Where a channel's weights are so
-small that its bias would overflow, the scale of the channel's weights is raised until the bias fits: those weights
-contribute next to nothing, while a wrapped bias would be plainly wrong.  The accumulator's other half, the sum of products, is
-left its share: biases stay below 2**30.
+A weight channel has scale ``max|w| / 127``.  A bias is int32 with scale exactly ``s_x * s_w`` (the product in
+float32, as onnxruntime computes it) and zero point 0, so that the kernel adds it to its accumulator.  Where a
+channel's weights are so small that its bias would overflow, the scale of the channel's weights is raised until the
+bias fits: those weights contribute next to nothing, while a wrapped bias would be plainly wrong.  The accumulator's
+other half, the sum of products, is left its share: biases stay below 2**30.
 
 A channel of zeros has no scale of its own; it gets one that represents its bias to 24 bits, as a float does.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
