@@ -13,6 +13,7 @@ at most ``limit / 255``, which is the condition for onnxruntime to drop the acti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -28,6 +29,9 @@ from onnxpress_plugins.naming import Names
 from onnxpress_plugins.qdq_pairs import PairWriter
 from onnxpress_plugins.quantization_plan import Plan, plan
 from onnxpress_plugins.weight_quantization import Weight, finite
+from onnxpress_plugins.weight_rounding import cancel_errors
+
+Rounding = Literal["nearest", "cancelling"]
 
 
 class InsertQdq(ir.passes.InPlacePass):
@@ -36,13 +40,15 @@ class InsertQdq(ir.passes.InPlacePass):
     Args:
         target: What the model will run on.
         notes: Where to say what was quantised, and what stayed float and why.
+        rounding: Weights to the nearest integer, or so that the errors of a channel cancel (`weight_rounding`).
         **excluded: What stays float, as `quantization_plan.plan` takes it.
     """
 
-    def __init__(self, target: Target, notes: Notes, **excluded: Sequence[str]) -> None:
+    def __init__(self, target: Target, notes: Notes, *, rounding: Rounding, **excluded: Sequence[str]) -> None:
         super().__init__()
         self._target = target
         self._notes = notes
+        self._rounding = rounding
         self._excluded = excluded
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -58,7 +64,7 @@ class InsertQdq(ir.passes.InPlacePass):
         decided = plan(model, self._target, **self._excluded)
         for node, reason in decided.declined:
             self._notes.decline(node, reason)
-        insertion = _Insertion(model, decided, self._notes)
+        insertion = _Insertion(model, decided, self._notes, self._rounding)
         insertion.weights()
         insertion.constants()
         insertion.activations()
@@ -70,9 +76,10 @@ class InsertQdq(ir.passes.InPlacePass):
 class _Insertion:
     """A plan being carried out on one model."""
 
-    def __init__(self, model: ir.Model, decided: Plan, notes: Notes) -> None:
+    def __init__(self, model: ir.Model, decided: Plan, notes: Notes, rounding: Rounding) -> None:
         self._plan = decided
         self._notes = notes
+        self._rounding = rounding
         self._parameters = activation_parameters(decided)
         self._writer = PairWriter(model.graph, Names(model))
         self._readers: dict[ir.Value, list[tuple[ir.Node, int]]] = {}
@@ -110,14 +117,14 @@ class _Insertion:
 
     def _store_weight(self, unit: Unit, weight: Weight) -> ir.Value:
         if weight.raised:
-            self._notes.warn(
-                f"{unit.node.name} ({unit.node.op_type}): the scales of {weight.raised} weight channels were raised, "
-                "or their int32 biases would overflow"
-            )
+            self._notes.count("weight channels with a raised scale, so that their int32 bias fits", weight.raised)
+            self._notes.details.setdefault("raised weight scales", {})[unit.node.name] = weight.raised
         scheme = self._plan.target.weight
         axis = weight.axis if weight.scales.ndim else None
         zero_point = np.zeros(weight.scales.shape, scheme.dtype)
         integers = quantize(weight.numbers, weight.scales, zero_point, dtype=scheme.dtype, axis=axis)
+        if self._rounding == "cancelling":
+            integers = cancel_errors(integers, weight.numbers, weight.scales, weight.axis)
         return self._writer.stored(weight.value, integers, weight.scales, zero_point, axis=axis, before=unit.node)
 
     def _store_bias(self, unit: Unit, weight: Weight) -> None:
@@ -172,6 +179,7 @@ def _build(
     context: Context,
     *,
     target: str | None = None,
+    rounding: Rounding = "cancelling",
     exclude_nodes: list[str] = [],  # noqa: B006
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
@@ -179,6 +187,7 @@ def _build(
     return InsertQdq(
         context.catalog.get(Target, target or context.target),
         context.notes,
+        rounding=rounding,
         exclude_nodes=exclude_nodes,
         exclude_patterns=exclude_patterns,
         exclude_ops=exclude_ops,

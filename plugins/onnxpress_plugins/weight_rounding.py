@@ -1,0 +1,51 @@
+"""Round the weights of each output channel so that their errors cancel.
+
+Nearest rounding makes every error as small as can be, but the errors of a channel add up to something, and where its
+inputs are mostly of one sign (behind a ReLU, say) that sum shifts the channel's whole output.  So the weights whose error
+is closest to half a step are rounded the other way until the errors of the channel sum to at most half a step:
+
+    e = q - w / scale        k = round(sum e)        the |k| largest errors of the sign of k:  q -= sign(k)
+
+No error reaches a whole step, a weight of zero stays zero, and no data are needed.  On EfficientNet-Lite0 with its
+ImageNet weights the noise that weights add to the logits falls from 20.0 dB below the signal to 24.7 dB
+(``benchmarks/efficientnet_lite0.py`` compares the whole model).
+
+This is the channel-wise step of SQuant (Guo et al., ICLR 2022, arXiv:2202.07471).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def cancel_errors(
+    rounded: NDArray[Any], weight: NDArray[np.float32], scales: NDArray[np.float32], axis: int
+) -> NDArray[Any]:
+    """Move integers to their other neighbour until the errors of each channel sum to at most half a step.
+
+    Args:
+        rounded: Integers, nearest to ``weight / scales``, any shape.
+        weight: The float weight, same shape.
+        scales: One per channel, shape ``(weight.shape[axis],)``, or ``()`` for all.
+        axis: The axis of output channels.
+
+    Returns:
+        Integers of the shape and dtype of `rounded`.
+    """
+    channels = weight.shape[axis]
+    integers = np.moveaxis(rounded, axis, 0).reshape(channels, -1).astype(np.int64)
+    exact = np.moveaxis(weight, axis, 0).reshape(channels, -1) / np.broadcast_to(scales, channels)[:, np.newaxis]
+    errors = integers - exact.astype(np.float64)
+    surplus = np.rint(errors.sum(axis=1))[:, np.newaxis]
+    candidates = errors * np.sign(surplus)
+    order = np.argsort(-candidates, axis=1, kind="stable")
+    moved = np.zeros(integers.shape, dtype=bool)
+    np.put_along_axis(moved, order, np.arange(integers.shape[1]) < np.abs(surplus), axis=1)
+    integers -= np.where(moved & (candidates > 0), np.sign(surplus), 0).astype(np.int64)
+    shape = np.moveaxis(rounded, axis, 0).shape
+    return np.moveaxis(integers.reshape(shape), 0, axis).astype(rounded.dtype)
