@@ -39,21 +39,28 @@ def verify(model: ir.Model) -> None:
 def infer_shapes(model: ir.Model) -> None:
     """Write inferred types and shapes into the values of `model`, subgraphs included.
 
-    Weights stay where they are: inference sees a copy in which large initialisers are empty references.
+    Weights stay where they are: inference sees a copy in which large initialisers are empty references.  ONNX takes
+    every small integer tensor for a list of sizes and fails on valid arithmetic of matrices of them; such a model is
+    inferred without looking at values.
 
     Raises:
         InvalidModel: What is written in the graph contradicts what its operators give.
     """
+    proto = ir.serde.serialize_model(without_weights(model, keep=_SMALL))
+    try:
+        inferred = _inferred(proto, values=True)
+    except InvalidModel:
+        inferred = _inferred(proto, values=False)
+    _apply(inferred.graph, model.graph)
+
+
+def _inferred(proto: onnx.ModelProto, *, values: bool) -> onnx.ModelProto:
     import onnx
 
-    skeleton = without_weights(model, keep=_SMALL)
     try:
-        inferred = onnx.shape_inference.infer_shapes(
-            ir.serde.serialize_model(skeleton), check_type=True, strict_mode=True, data_prop=True
-        )
+        return onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=values)
     except Exception as error:  # the C++ binding raises RuntimeError, ValueError or its own InferenceError
         raise InvalidModel(f"shape inference failed: {reason(error)}") from error
-    _apply(inferred.graph, model.graph)
 
 
 def _apply(inferred: onnx.GraphProto, graph: ir.Graph) -> None:

@@ -205,6 +205,13 @@ def test_a_domain_that_a_function_does_not_import():
     assert "(Neg) is of domain 'com.example', which no opset import covers" in breach(broken)
 
 
+def test_arithmetic_of_integer_matrices_is_no_arithmetic_of_sizes():
+    constants = "int64[4] a = {1, 2, 3, 4}, int64[2] b = {1, 2}, int64[1] z = {0}, int64[1] o = {1}"
+    text = f"""g (int64[4] x) => (y) <{constants}> {{
+        row = Unsqueeze(a, z) column = Unsqueeze(b, o) c = Sub(row, column) y = Add(x, c) }}"""
+    assert list(model(text).graph.outputs[0].shape or ()) == [2, 4]
+
+
 def test_large_weights_take_no_part_in_inference(monkeypatch: pytest.MonkeyPatch):
     sizes: list[int] = []
     infer = onnx.shape_inference.infer_shapes
