@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxpress.errors import InvalidData
 from onnxpress.data.feeding import batches
 from onnxpress.data.fitting import Chunk
+from onnxpress.errors import InvalidData
 from onnxpress.runtime import Session
 from onnxpress_plugins.constants import array
 

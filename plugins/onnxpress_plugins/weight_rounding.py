@@ -1,8 +1,8 @@
 """Round the weights of each output channel so that their errors cancel.
 
 Nearest rounding makes every error as small as can be, but the errors of a channel add up to something, and where its
-inputs are mostly of one sign (behind a ReLU, say) that sum shifts the channel's whole output.  So the weights whose error
-is closest to half a step are rounded the other way until the errors of the channel sum to at most half a step:
+inputs are mostly of one sign (behind a ReLU, say) that sum shifts the channel's whole output.  So the weights whose
+error is closest to half a step are rounded the other way until the errors of the channel sum to at most half a step:
 
     e = q - w / scale        k = round(sum e)        the |k| largest errors of the sign of k:  q -= sign(k)
 
