@@ -106,7 +106,7 @@ def test_nodes_in_a_subgraph_stay_float_and_read_what_the_main_graph_computes() 
     }
     inputs = {"x": numbers(2, 4, 8, 8)}
     for flag in (True, False):
-        assert_equivalent(made, after, {**inputs, "flag": np.array(flag)}, rtol=0, atol=0.2)
+        assert_equivalent(made, after, {**inputs, "flag": np.array(flag)}, rtol=0, atol=0.4)
 
 
 def test_equivalence_within_what_eight_bits_allow() -> None:
@@ -183,7 +183,7 @@ def test_weights_that_are_not_finite_are_refused_by_name(name: str, value: float
 
 
 def test_missing_ranges_are_an_error_that_says_to_calibrate() -> None:
-    with pytest.raises(InvalidData, match="5 of 5 tensors to quantise have no range, 'x' first; run .* calibrate"):
+    with pytest.raises(InvalidData, match=r"5 of 5 tensors to quantise have no range, 'x' first; run .* calibrate"):
         apply(INSERT_QDQ, residual())
 
 
