@@ -88,7 +88,16 @@ class FromSamples:
         if data.is_random:
             notes.warn("calibrated on random data: the ranges mean nothing, and the accuracy will not either")
         notes.details.update(observer=self.observer, samples=seen, tensors=len(values))
-        return {value: Range(*tracker.range()) for value, tracker in trackers.items()}
+        return {value: self._range(value, tracker) for value, tracker in trackers.items()}
+
+    def _range(self, value: ir.Value, tracker: RangeTracker) -> Range:
+        low, high = tracker.range()
+        try:
+            return Range(float(low), float(high))
+        except InvalidData as error:  # nothing seen, as every sample was empty, or a third party's mistake
+            raise InvalidData(
+                f"observer {self.observer!r} gives no range for tensor {value.name!r}: {error}"
+            ) from error
 
 
 class Calibrate(ir.passes.InPlacePass):

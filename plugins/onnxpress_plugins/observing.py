@@ -8,7 +8,7 @@ The extremes of each tensor are taken once, here: they prove the tensor finite, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -56,19 +56,21 @@ def observe(
     """
     computed = [value.name or "" for value in trackers if not value.is_graph_input()]
     session = Session(model, optimize=True, threads=threads, outputs=computed or None)
-    signed = {value: not _is_non_negative(value) for value in trackers}
+    watched = [(value, tracker, not _is_non_negative(value)) for value, tracker in trackers.items()]
     count = 0
     with progress.task("calibrating", _total(data, limit)) as advance:
         for feeds in islice(_singles(data, session.inputs), limit):
-            tensors = {**feeds, **session.run(feeds)}
-            for value, tracker in trackers.items():
-                tensor = tensors[value.name or ""].astype(np.float32, copy=False)
-                if tensor.size:
-                    tracker.update(tensor, *_extremes(tensor, value, count, signed=signed[value]))
-            del tensors, tensor
+            _show({**feeds, **session.run(feeds)}, watched, count)
             count += 1
             advance()
     return count
+
+
+def _show(tensors: Feeds, watched: Sequence[tuple[ir.Value, RangeTracker, bool]], sample: int) -> None:
+    for value, tracker, signed in watched:
+        tensor = tensors[value.name or ""].astype(np.float32, copy=False)
+        if tensor.size:
+            tracker.update(tensor, *_extremes(tensor, value, sample, signed=signed))
 
 
 def _singles(data: Dataset, inputs: tuple[Port, ...]) -> Iterator[Feeds]:

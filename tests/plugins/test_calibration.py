@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxpress import hookimpl, model_files, ranges
@@ -116,6 +116,7 @@ def test_a_subgraph_is_not_calibrated_but_what_it_captures_is() -> None:
 
 
 @pytest.mark.parametrize("observer", OBSERVERS)
+@settings(max_examples=12)
 @given(cuts=st.sets(st.integers(1, 6)), order=st.permutations(range(7)))
 def test_neither_batches_nor_order_change_a_bit(observer: str, cuts: set[int], order: list[int]) -> None:
     x = numbers(7, 3, 5, 5) * np.arange(1, 8, dtype=np.float32)[:, None, None, None]
@@ -213,6 +214,14 @@ def test_a_tensor_that_is_not_finite_is_named_with_its_maker(observer: str, body
 def test_a_constant_tensor_has_a_range_without_width(observer: str, value: float) -> None:
     result, _ = calibrate(network(), Samples(np.full((2, 3, 4, 4), value, np.float32)), observer=observer)
     assert result["x"] == Range(value, value)
+
+
+@pytest.mark.parametrize("observer", OBSERVERS)
+def test_a_tensor_that_is_always_empty_is_named(observer: str) -> None:
+    dense = model("g (float[N,R,3] x, float[3,4] w) => (float[N,R,4] y) { y = MatMul(x, w) }", w=numbers(3, 4))
+    sentence = rf"observer '{observer}' gives no range for tensor 'x': a range must be finite and ordered, not \["
+    with pytest.raises(InvalidData, match=sentence):
+        calibrate(dense, Samples(np.zeros((2, 0, 3), np.float32)), observer=observer)
 
 
 def test_saved_ranges_can_be_used_instead_of_data(tmp_path: Path) -> None:
