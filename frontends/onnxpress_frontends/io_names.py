@@ -2,8 +2,7 @@
 
 tf2onnx calls inputs ``image:0`` and inner values ``StatefulPartitionedCall/net/conv/convolution__31:0``, with numbers
 from a counter.  Here every name loses the counter, the ``:0`` and the scopes that all nodes share; a name that is then
-taken twice gets ``_1``, ``_2`` ... in graph order.  Weights come in the order of their use, for tf2onnx's own order
-varies from one process to the next.
+taken twice gets ``_1``, ``_2`` ... in graph order.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
+from onnxpress_frontends.graph_order import put_in_order, weights_in_order
 from onnxpress_frontends.named_function import Endpoint, NamedFunction
 
 _COUNTER = re.compile(r"(_graph_outputs_Identity)?__\d+(?=$|[/:_])|:0$")
@@ -27,26 +27,24 @@ def rename(model: ir.Model, source: NamedFunction) -> None:
     names = _Names(_shared_scopes(graph), [endpoint.name for endpoint in (*source.inputs, *source.outputs)])
     given = {id(value) for value in (*graph.inputs, *graph.outputs)}
     for each in model.graphs():
-        weights = _in_order_of_use(each)
-        each.initializers.clear()
-        for value in (*weights, *each.inputs):
+        put_in_order(each)
+        for value in each.inputs:
             if id(value) not in given:
                 value.name = names.fresh(value.name or "value")
-        for value in weights:
-            each.register_initializer(value)
         for node in each:
-            node.name = names.fresh(node.name or node.op_type, kind="node")
+            node.name = names.of_node(node)
             for value in node.outputs:
                 if value.name and id(value) not in given:
-                    value.name = names.fresh(value.name)
+                    value.name = names.fresh(node.name)
+    for each in model.graphs():
+        weights = weights_in_order(each)
+        each.initializers.clear()
+        for value, name in weights:
+            if id(value) not in given:
+                value.name = names.fresh(name)
+            each.register_initializer(value)
     _name_ends(graph.inputs, source.inputs)
     _name_ends(graph.outputs, source.outputs)
-
-
-def _in_order_of_use(graph: ir.Graph) -> list[ir.Value]:
-    weights = dict.fromkeys(graph.initializers.values())
-    used = (value for node in graph.all_nodes() for value in node.inputs if value in weights)
-    return [value for value in dict.fromkeys((*used, *weights)) if value is not None]
 
 
 def _name_ends(values: Sequence[ir.Value], ends: Iterable[Endpoint]) -> None:
@@ -66,14 +64,24 @@ class _Names:
 
     def __init__(self, shared: str, reserved: Iterable[str]) -> None:
         self._shared = shared
-        self._taken = {"value": dict.fromkeys(reserved, 1), "node": dict[str, int]()}
+        self._values = dict.fromkeys(reserved, 1)
+        self._nodes: dict[str, int] = {}
 
-    def fresh(self, name: str, *, kind: str = "value") -> str:
-        taken = self._taken[kind]
-        stem = _COUNTER.sub("", name.removeprefix(self._shared)) or kind
-        unique = stem
-        while unique in taken:
-            unique = f"{stem}_{taken[stem]}"
-            taken[stem] += 1
-        taken[unique] = 1
-        return unique
+    def of_node(self, node: ir.Node) -> str:
+        """A name for `node`; one that tf2onnx put beside a TensorFlow node also tells its operator."""
+        name = (node.name or node.op_type).removeprefix(self._shared)
+        stem = _COUNTER.sub("", name) or node.op_type
+        return _unique(stem if stem == name or node.op_type in stem else f"{stem}/{node.op_type}", self._nodes)
+
+    def fresh(self, name: str) -> str:
+        """A name for a value."""
+        return _unique(_COUNTER.sub("", name.removeprefix(self._shared)) or "value", self._values)
+
+
+def _unique(name: str, taken: dict[str, int]) -> str:
+    unique = name
+    while unique in taken:
+        unique = f"{name}_{taken[name]}"
+        taken[name] += 1
+    taken[unique] = 1
+    return unique
