@@ -6,7 +6,7 @@ import numpy as np
 
 from onnxpress.testing import model
 from onnxpress_plugins.constants import constant, drop_if_unused, give
-from onnxpress_plugins.naming import Names, described
+from onnxpress_plugins.naming import Names
 
 TEXT = """g (float[2] x) => (y) <float[2] shared = {1, 2}, float[2] own = {3, 4}> {
     node = Constant<value_floats=[5.0, 6.0]>()
@@ -48,10 +48,3 @@ def test_an_output_of_the_graph_is_neither_changed_nor_dropped() -> None:
     give(add, 1, np.zeros(2, np.float32), Names(parsed), wish="zero")
     assert list(parsed.graph.initializers) == ["k", "zero"]
     np.testing.assert_array_equal(parsed.graph.initializers["k"].const_value.numpy(), [1, 2])  # type: ignore[union-attr]
-
-
-def test_names() -> None:
-    parsed = model(TEXT)
-    names = Names(parsed)
-    assert [names.fresh("own"), names.fresh("own"), names.fresh("new")] == ["own_1", "own_2", "new"]
-    assert described(parsed.graph.node(1)) == "Add 'a'"

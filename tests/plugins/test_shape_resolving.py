@@ -64,6 +64,7 @@ def test_targets_of_reshape(body: str, expected: list[int]) -> None:
 STAY = {
     "two unknown sizes": "s = Shape(x) b = Gather(s, zero) r = Concat<axis=0>(b, last, wide)",
     "given by the caller": "r = Abs(t)",
+    "partly computed": "s = Shape(x) k = Gather(s, inner) a = Neg(one) r = Concat<axis=0>(a, k, eight)",
     "computed with": "s = Shape(x) m = Max(s, one) r = Abs(m)",
 }
 
@@ -82,6 +83,21 @@ def test_a_known_shape_is_an_initialiser_and_an_output_stays_computed() -> None:
     assert notes.counts == {"shapes resolved": 1}
     after, _ = resolve("y = Shape<start=1>(x)")
     assert [node.op_type for node in after.graph] == ["Shape"]
+
+
+def test_two_unknown_sizes_are_too_many() -> None:
+    text = """g (float[N,M,4] x) => (y) <int64[1] zero = {0}, int64[1] one = {1}, int64[2] two = {2,2}> {
+        s = Shape(x) b = Gather(s, zero) c = Gather(s, one) r = Concat<axis=0>(b, c, two) y = Reshape(x, r) }"""
+    assert not ResolveShapes(Notes())(model(text)).modified
+
+
+def test_part_of_a_shape_and_a_matrix_of_sizes() -> None:
+    after, notes = resolve(
+        "s = Shape<end=3>(x) k = Gather(s, last) m = Shape<start=1>(x) u = Unsqueeze(m, zero) y = Add(u, k)"
+    )
+    assert [node.op_type for node in after.graph] == ["Shape", "Unsqueeze", "Add"]
+    assert after.graph.initializers["k"].const_value.numpy().tolist() == [4]  # type: ignore[union-attr]
+    assert notes.counts == {"shapes resolved": 2}
 
 
 def test_a_scalar_stays_one() -> None:
