@@ -17,12 +17,15 @@ These are the kernel-wise and channel-wise steps of SQuant (Guo et al., ICLR 202
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+Rounding = Literal["nearest", "cancelling"]
+"""Weights to the nearest integer, or so that the errors of a channel cancel."""
 
 
 def cancel_errors(
@@ -41,19 +44,26 @@ def cancel_errors(
     """
     channels = weight.shape[axis]
     front = np.moveaxis(rounded, axis, 0)
-    steps = np.moveaxis(weight, axis, 0).reshape(channels, -1).astype(np.float64)
-    steps /= np.broadcast_to(scales, channels)[:, np.newaxis]
-    integers = front.reshape(channels, -1).astype(np.int64)
+    integers = front.reshape(channels, -1).copy()
+    exact = np.moveaxis(weight, axis, 0).reshape(channels, -1) / np.broadcast_to(scales, channels)[:, np.newaxis]
     if weight.ndim > 2 and (taps := math.prod(front.shape[2:])) > 1:
-        integers = _cancel_rows(integers.reshape(-1, taps), steps.reshape(-1, taps)).reshape(channels, -1)
-    return np.moveaxis(_cancel_rows(integers, steps).reshape(front.shape), 0, axis).astype(rounded.dtype)
+        _cancel_rows(integers.reshape(-1, taps), exact.reshape(-1, taps))
+    _cancel_rows(integers, exact)
+    return np.moveaxis(integers.reshape(front.shape), 0, axis)
 
 
-def _cancel_rows(integers: NDArray[np.int64], exact: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cancel_rows(integers: NDArray[Any], exact: NDArray[np.float32]) -> None:
+    """Move integers, in place, until the errors of each row sum to at most half a step."""
     errors = integers - exact
-    surplus = np.rint(errors.sum(axis=1))[:, np.newaxis]
-    candidates = errors * np.sign(surplus)
-    order = np.argsort(-candidates, axis=1, kind="stable")
-    moved = np.zeros(integers.shape, dtype=bool)
-    np.put_along_axis(moved, order, np.arange(integers.shape[1]) < np.abs(surplus), axis=1)
-    return integers - np.where(moved & (candidates > 0), np.sign(surplus), 0).astype(np.int64)
+    surplus = np.rint(errors.sum(axis=1, dtype=np.float64)).astype(np.int64)
+    rows = np.flatnonzero(surplus)
+    if not rows.size:
+        return
+    signs, numbers = np.sign(surplus[rows])[:, np.newaxis], np.abs(surplus[rows])[:, np.newaxis]
+    most = int(numbers.max())
+    candidates = errors[rows] * signs.astype(errors.dtype)
+    largest = np.argpartition(candidates, -most, axis=1)[:, -most:]
+    sizes = np.take_along_axis(candidates, largest, axis=1)
+    ranks = np.argsort(np.argsort(-sizes, axis=1, kind="stable"), axis=1, kind="stable")
+    moves = np.where((ranks < numbers) & (sizes > 0), signs, 0).astype(integers.dtype)
+    integers[rows[:, np.newaxis], largest] -= moves

@@ -53,7 +53,7 @@ def test_it_moves_the_errors_nearest_to_half_a_step() -> None:
 
 
 def test_one_scale_for_the_whole_tensor() -> None:
-    weight = np.array([[0.4, 0.4, 0.4], [0.0, 0.0, 127.0]], np.float32)
+    weight = np.array([[0.4, 0.3, 0.3], [0.0, 0.0, 127.0]], np.float32)
     nearest = quantize(weight, np.float32(1), 0, dtype="int8")
     assert cancel_errors(nearest, weight, np.float32(1), 0).tolist() == [[1, 0, 0], [0, 0, 127]]
 
