@@ -11,6 +11,7 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 @hookimpl
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
+    from onnxpress_plugins.bias_correction import CORRECT_BIASES
     from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
     from onnxpress_plugins.calibration import CALIBRATE
     from onnxpress_plugins.clean_up import CLEAN_UP
@@ -19,6 +20,7 @@ def onnxpress_passes() -> Iterable[Pass]:
 
     yield CALIBRATE
     yield CLEAN_UP
+    yield CORRECT_BIASES
     yield FOLD_BATCH_NORM
     yield FOLD_PADDING
     yield INSERT_QDQ

@@ -13,7 +13,6 @@ at most ``limit / 255``, which is the condition for onnxruntime to drop the acti
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -28,10 +27,8 @@ from onnxpress_plugins.eligibility import Unit
 from onnxpress_plugins.naming import Names
 from onnxpress_plugins.qdq_pairs import PairWriter
 from onnxpress_plugins.quantization_plan import Plan, plan
-from onnxpress_plugins.weight_quantization import Weight, finite
-from onnxpress_plugins.weight_rounding import cancel_errors
-
-Rounding = Literal["nearest", "cancelling"]
+from onnxpress_plugins.weight_quantization import Weight, finite, planned_weights
+from onnxpress_plugins.weight_rounding import Rounding
 
 
 class InsertQdq(ir.passes.InPlacePass):
@@ -89,28 +86,12 @@ class _Insertion:
 
     def weights(self) -> None:
         """Store weights as integers per channel, and their biases as int32."""
-        records = self._weights()
         dequantised: dict[Weight, ir.Value] = {}
-        for unit, weight in records:
+        for unit, weight in planned_weights(self._plan, self._parameters):
             if weight not in dequantised:
                 dequantised[weight] = self._store_weight(unit, weight)
             self._store_bias(unit, weight)
             _give(unit.node, unit.weight_index, dequantised[weight])
-
-    def _weights(self) -> list[tuple[Unit, Weight]]:
-        """Every unit that has a weight, with its record; units that share a weight share the record."""
-        known: dict[tuple[ir.Value, int], Weight] = {}
-        records = []
-        for unit in self._plan.units:
-            if unit.weight is None:
-                continue
-            weight = known.setdefault((unit.weight, unit.channel_axis), Weight(unit.weight, unit.channel_axis))
-            if unit.bias is not None:
-                weight.add_bias(unit.bias, self._input_scale(unit))
-            records.append((unit, weight))
-        for weight in known.values():
-            weight.settle(self._plan.target.weight)
-        return records
 
     def _input_scale(self, unit: Unit) -> np.float32:
         return self._parameters[next(unit.computed())][0]
@@ -119,12 +100,8 @@ class _Insertion:
         if weight.raised:
             self._notes.count("weight channels with a raised scale, so that their int32 bias fits", weight.raised)
             self._notes.details.setdefault("raised weight scales", {})[unit.node.name] = weight.raised
-        scheme = self._plan.target.weight
+        integers, zero_point = weight.integers(self._plan.target.weight, self._rounding)
         axis = weight.axis if weight.scales.ndim else None
-        zero_point = np.zeros(weight.scales.shape, scheme.dtype)
-        integers = quantize(weight.numbers, weight.scales, zero_point, dtype=scheme.dtype, axis=axis)
-        if self._rounding == "cancelling":
-            integers = cancel_errors(integers, weight.numbers, weight.scales, weight.axis)
         return self._writer.stored(weight.value, integers, weight.scales, zero_point, axis=axis, before=unit.node)
 
     def _store_bias(self, unit: Unit, weight: Weight) -> None:

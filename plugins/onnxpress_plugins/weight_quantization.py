@@ -11,15 +11,19 @@ A channel of zeros has no scale of its own; it gets one that represents its bias
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel
-from onnxpress.quantize import SMALLEST_SCALE, weight_scales
+from onnxpress.quantize import SMALLEST_SCALE, quantize, weight_scales
 from onnxpress.targets import Scheme
+from onnxpress_plugins.activation_parameters import Parameters
 from onnxpress_plugins.constants import array
+from onnxpress_plugins.eligibility import Unit
+from onnxpress_plugins.quantization_plan import Plan
+from onnxpress_plugins.weight_rounding import Rounding, cancel_errors
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -74,6 +78,15 @@ class Weight:
         self.raised = int(((scales > natural) & ~empty).sum())
         self.scales = np.where(scales == 0, np.float32(1), scales).astype(np.float32)
 
+    def integers(self, scheme: Scheme, rounding: Rounding) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The weight as integers, and their zero points, the shape of `scales`."""
+        zero_points = np.zeros(self.scales.shape, scheme.dtype)
+        axis = self.axis if self.scales.ndim else None
+        nearest = quantize(self.numbers, self.scales, zero_points, dtype=scheme.dtype, axis=axis)
+        if rounding == "nearest":
+            return nearest, zero_points
+        return cancel_errors(nearest, self.numbers, self.scales, self.axis), zero_points
+
     def bias(self, bias: ir.Value, activation_scale: np.float32) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """A bias as integers, shape ``(channels,)``, and their scales, the shape of `scales`."""
         scales = np.asarray(activation_scale * self.scales, dtype=np.float32)
@@ -81,6 +94,30 @@ class Weight:
 
     def _per_channel(self, bias: ir.Value) -> NDArray[np.float32]:
         return np.broadcast_to(finite(bias).reshape(-1), (self.numbers.shape[self.axis],))
+
+
+def planned_weights(plan: Plan, parameters: Parameters) -> list[tuple[Unit, Weight]]:
+    """Every unit of `plan` that has a weight, with its record, settled; units that share a weight share the record.
+
+    Args:
+        plan: What will be quantised.
+        parameters: Scale and zero point of every tensor of the plan.
+
+    Raises:
+        InvalidModel: A weight or bias holds NaN or infinity.
+    """
+    known: dict[tuple[ir.Value, int], Weight] = {}
+    records = []
+    for unit in plan.units:
+        if unit.weight is None:
+            continue
+        weight = known.setdefault((unit.weight, unit.channel_axis), Weight(unit.weight, unit.channel_axis))
+        if unit.bias is not None:
+            weight.add_bias(unit.bias, parameters[next(unit.computed())][0])
+        records.append((unit, weight))
+    for weight in known.values():
+        weight.settle(plan.target.weight)
+    return records
 
 
 def finite(value: ir.Value) -> NDArray[np.float32]:
