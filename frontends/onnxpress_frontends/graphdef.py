@@ -67,7 +67,9 @@ def _refuse_unknown(graph: Any, path: Path) -> None:
     library = {function.signature.name for function in graph.library.function}
     unknown = sorted({node.op for node in graph.node if node.op not in library and not op_def_registry.get(node.op)})
     if unknown:
-        raise UnsupportedModel(f"{path} uses operators that this TensorFlow does not know: {', '.join(unknown)}")
+        raise UnsupportedModel(
+            f"{path} uses operators that this TensorFlow does not know: {', '.join(map(repr, unknown))}"
+        )
 
 
 def _cut(graph: Any, feeds: Sequence[str], fetches: Sequence[str], path: Path) -> NamedFunction:

@@ -51,12 +51,11 @@ def refuse_harmful(graph: Any, source: str, *, callable_functions: Iterable[str]
     Raises:
         UnsupportedModel: Such an operator is there; the message lists them with their first nodes.
     """
-    found = {node.op: f"{node.op} ({place})" for place, node in reversed(list(_nodes(graph))) if node.op in HARMFUL}
-    found |= {
-        node.op: f"{node.op} ({place})"
-        for place, node in reversed(list(_reachable(graph, callable_functions)))
-        if node.op in CHECKPOINT
-    }
+    suspects = [(place, node) for place, node in _nodes(graph) if node.op in HARMFUL]
+    suspects += [(place, node) for place, node in _reachable(graph, callable_functions) if node.op in CHECKPOINT]
+    found: dict[str, str] = {}
+    for place, node in suspects:
+        found.setdefault(node.op, f"{node.op} (first {place!r})")
     if found:
         raise UnsupportedModel(
             f"{source} holds operators that run code or touch files: {', '.join(found[op] for op in sorted(found))}; "

@@ -31,11 +31,12 @@ def import_tensorflow() -> Any:
     Raises:
         MissingDependency: It is not installed, or its installation is broken.
     """
-    if "tensorflow" not in sys.modules:
-        for name, value in _ENVIRONMENT.items():
-            os.environ.setdefault(name, value)
+    if "tensorflow" in sys.modules:
+        return sys.modules["tensorflow"]
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     try:
-        with quiet():
+        with quiet(), _mute_native_code():
             import tensorflow
     except ImportError as error:
         raise MissingDependency(f"TensorFlow cannot be imported ({error}); pip install tensorflow") from error
@@ -77,3 +78,20 @@ def quiet() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def _mute_native_code() -> Iterator[None]:
+    """Send file descriptor 2 nowhere: TensorFlow's libraries write there before they read their log level."""
+    sys.stderr.flush()
+    with contextlib.ExitStack() as stack:
+        try:
+            saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+        except OSError:  # the process has no standard error
+            yield
+            return
+        stack.callback(os.close, saved)
+        stack.callback(os.dup2, saved, 2)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        yield

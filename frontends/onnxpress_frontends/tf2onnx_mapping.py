@@ -14,6 +14,7 @@ from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.named_function import NamedFunction
 from onnxpress_frontends.op_handlers import HANDLERS
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
+from onnxpress_frontends.tf2onnx_optimizers import optimizers
 
 if TYPE_CHECKING:
     import onnx
@@ -67,5 +68,7 @@ def _map(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
             input_names=inputs,
             output_names=outputs,
         )
-        proto: onnx.ModelProto = optimizer.optimize_graph(mapped).make_model("converted from TensorFlow")
+        proto: onnx.ModelProto = optimizer.optimize_graph(mapped, optimizers=optimizers()).make_model(
+            "converted from TensorFlow"
+        )
         return proto

@@ -91,7 +91,7 @@ def test_a_graph_that_is_not_frozen_is_refused(graph_file: Any) -> None:
 def test_operators_unknown_to_tensorflow_are_named(frozen: Path, tmp_path: Path) -> None:
     path = tmp_path / "graph.pb"
     path.write_bytes(frozen.read_bytes().replace(b"\x12\x04Relu", b"\x12\x04Rexu"))
-    with pytest.raises(UnsupportedModel, match="uses operators that this TensorFlow does not know: Rexu"):
+    with pytest.raises(UnsupportedModel, match="uses operators that this TensorFlow does not know: 'Rexu'"):
         load(path)
 
 

@@ -22,9 +22,17 @@ for source in sys.argv[2:]:
 
 
 @pytest.fixture(scope="module")
-def sources(cnn: Any, exported: Path, frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    path = tmp_path_factory.mktemp("keras") / "cnn.keras"
-    cnn.save(path)
+def sources(keras: Any, exported: Path, frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """A SavedModel, a frozen graph, and a network with branches and many equal constants, which tf2onnx merges."""
+    layers = keras.layers
+    x = image = keras.Input((16, 16, 3), name="image")
+    for index in range(4):
+        y = layers.ReLU(6, name=f"clip_{index}")(layers.Conv2D(8, 3, padding="same", name=f"conv_{index}")(x))
+        y = layers.BatchNormalization(name=f"norm_{index}")(layers.DepthwiseConv2D(3, padding="same")(y))
+        x = layers.Concatenate(name=f"joined_{index}")([x, y])
+    parts = [layers.Flatten(name=f"flat_{name}")(layers.ReLU(name=name)(x)) for name in ("left", "right")]
+    path = tmp_path_factory.mktemp("keras") / "branches.keras"
+    keras.Model(image, layers.Concatenate(name="scores")(parts)).save(path)
     return [path, exported, frozen]
 
 
