@@ -15,18 +15,19 @@ SIZE = 32_000  # counted in full
 
 # A heavy tail as calibration finds it: mostly small, a few far out, more to the left than to the right.
 HEAVY = np.append(RNG.laplace(size=SIZE - 4), [-27.9, -20, 12, 15.6]).astype(np.float32)
-SHAPES = {
-    "normal": (RNG.normal(size=SIZE)).astype(np.float32),
-    "laplace": (RNG.laplace(size=SIZE)).astype(np.float32),
-    "student": (RNG.standard_t(4, SIZE)).astype(np.float32),
-    "rectified": (np.maximum(RNG.standard_t(4, SIZE), 0)).astype(np.float32),
-    "shifted": (RNG.normal(2, 1, SIZE)).astype(np.float32),
-    "saturated": (np.clip(RNG.normal(2, 3, SIZE), 0, 6)).astype(np.float32),
-    "uniform": (RNG.uniform(-1, 3, SIZE)).astype(np.float32),
-    "never negative": (RNG.uniform(3, 7, SIZE)).astype(np.float32),
-    "never positive": (-RNG.exponential(size=SIZE)).astype(np.float32),
-    "outlier": (np.append(RNG.normal(size=SIZE - 1), 1000.0)).astype(np.float32),
+_DRAWN = {
+    "normal": RNG.normal(size=SIZE),
+    "laplace": RNG.laplace(size=SIZE),
+    "student": RNG.standard_t(4, SIZE),
+    "rectified": np.maximum(RNG.standard_t(4, SIZE), 0),
+    "shifted": RNG.normal(2, 1, SIZE),
+    "saturated": np.clip(RNG.normal(2, 3, SIZE), 0, 6),
+    "uniform": RNG.uniform(-1, 3, SIZE),
+    "never negative": RNG.uniform(3, 7, SIZE),
+    "never positive": -RNG.exponential(size=SIZE),
+    "outlier": np.append(RNG.normal(size=SIZE - 1), 1000.0),
 }
+SHAPES = {name: sample.astype(np.float32) for name, sample in _DRAWN.items()}
 
 
 def tracker(observer: Observer, *parts: Sample, **options: object) -> HistogramTracker:

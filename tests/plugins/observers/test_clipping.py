@@ -89,7 +89,7 @@ def test_the_search_finds_a_valley(low: float, high: float, below: float, above:
     assert found[1] == pytest.approx(high * above, abs=high / FINE + 2 * histogram.width)
 
 
-@given(st.floats(0.01, 100, width=32), st.floats(0.01, 100, width=32))
+@given(st.floats(0.125, 100, width=32), st.floats(0.125, 100, width=32))
 def test_of_equal_costs_the_widest_range_wins(low: float, high: float) -> None:
     found = narrowest(made(-low, high), lambda lows, highs: np.zeros(lows.size))
     assert found == (-low, high)
