@@ -1,34 +1,53 @@
-"""Latencies of several models in one process, in turns, so that whatever else the machine does falls on all alike."""
+"""Latencies of several models in one process, in turns, so that whatever else the machine does falls on all alike.
+
+With one thread a run happens in the calling thread; its CPU time is what the run would take on an idle machine, however
+busy this one is.  Models are compared round by round: the median of the ratios forgets slow drifts of the clock.  Two
+sessions of one model may differ by several per cent, by where their memory lies, so each model is opened several times.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import median
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 
-def latencies(models: Mapping[str, Path], feeds: Mapping[str, Any], *, runs: int, threads: int = 1) -> dict[str, float]:
-    """Median milliseconds of each model in onnxruntime as it comes, apart from the number of threads.
+OPENINGS = 4
+
+Times = NDArray[np.float64]
+
+
+def latencies(models: Mapping[str, Path], feeds: Mapping[str, Any], *, runs: int) -> dict[str, Times]:
+    """Milliseconds of every run of each model at one thread, in onnxruntime as it comes: float64[OPENINGS * runs].
 
     Args:
         models: ONNX files, all with the inputs of `feeds`.
         feeds: One batch.
-        runs: Timed runs of each; a fifth as many go before, untimed.
-        threads: Intra-op threads.
+        runs: Timed runs of each model each time it is opened; a fifth as many go before, untimed.
     """
+    sets = [_one_opening(models, feeds, runs) for _ in range(OPENINGS)]
+    return {name: np.concatenate([times[name] for times in sets]) for name in models}
+
+
+def _one_opening(models: Mapping[str, Path], feeds: Mapping[str, Any], runs: int) -> dict[str, Times]:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     sessions = {name: onnxruntime.InferenceSession(path, options) for name, path in models.items()}
-    times: dict[str, list[float]] = {name: [] for name in models}
+    times = {name: np.zeros(runs) for name in models}
     for run in range(-(runs // 5), runs):
         for name in sessions if run % 2 else reversed(sessions):
-            start = time.perf_counter()
+            start = time.thread_time()
             sessions[name].run(None, dict(feeds))
-            if run >= 0:
-                times[name].append(time.perf_counter() - start)
-    return {name: median(own) * 1000 for name, own in times.items()}
+            times[name][max(run, 0)] = (time.thread_time() - start) * 1000
+    return times
+
+
+def gain(slow: Times, fast: Times) -> float:
+    """How many times as fast `fast` is: the median ratio of rounds."""
+    return float(np.median(slow / fast))
