@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress import model_files
 from onnxpress.errors import InvalidOption
-from onnxpress.kinds import Backend, Context, Progress, Silent
+from onnxpress.kinds import Backend, Context, Pass, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.sources import EVALUATION_BATCH, first_feeds, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, load
-from onnxpress.options import share
+from onnxpress.options import schema, share
 from onnxpress.recipe import Recipe, StepLike, find
 from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
@@ -114,7 +114,8 @@ def compress(
         preprocessing: How image files become arrays.
         random_data: Calibrate on noise, for a smoke run; the ranges are then meaningless.
         target: Name of the target; None leaves the recipe's.
-        step_options: Values for options of the recipe's passes, by ``"pass.option"``.
+        step_options: Values for options of the recipe's passes, by ``"pass.option"``; ``"*.option"`` is for every
+            pass that has it.
         bench: Also time both models.
         threads: Intra-op threads of onnxruntime; None leaves them to it, and times with one.
         frontend: Name of the frontend; None lets the frontends say which accepts the source.
@@ -133,7 +134,8 @@ def compress(
     writer = None if path is None else find_backend(path, registry, backend)
     owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
     load_options, *emit_options = share(options, *owners)
-    chosen = find(recipe).override(step_options or {}).with_target(target)
+    chosen = find(recipe)
+    chosen = chosen.override(_everywhere(step_options or {}, chosen, registry)).with_target(target)
     check(chosen, registry)
     classes = labels_of(labels)
     before = load(source, reader, load_options, progress)
@@ -166,6 +168,22 @@ def _compare(
     reference = Session(before, threads=threads)
     deployed = Session(after, optimize=True, threads=threads)
     return compare(reference, deployed, tests.batches(EVALUATION_BATCH), labels=labels, progress=progress)
+
+
+def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
+    """``*.option`` spelt out for every pass of the recipe that has the option."""
+    spelt: dict[str, Any] = {}
+    for key, value in options.items():
+        wildcard, _, name = key.partition(".")
+        if wildcard != "*":
+            spelt[key] = value
+            continue
+        passes = {step.name: schema(registry.get(Pass, step.name).build) for step in recipe.steps}
+        having = [step for step, known in passes.items() if name in {option.name for option in known}]
+        if not having:
+            raise InvalidOption(f"no pass of recipe {recipe.name!r} has an option {name!r}")
+        spelt.update({f"{step}.{name}": value for step in having})
+    return spelt
 
 
 def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:

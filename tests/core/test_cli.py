@@ -71,6 +71,11 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["compress", "{model}", "--set", "calibrate"], 2, "--set takes PASS.OPTION=VALUE"),
         (["compress", "{model}", "--set", "calibrat.x=1"], 2, "no pass for 'calibrat.x'"),
         (["compress", "{model}", "--set", "calibrate.observr=mse"], 2, "did you mean 'observer'?"),
+        (
+            ["compress", "{model}", "--set", "*.exclude_node=a"],
+            2,
+            "no pass of recipe 'int8' has an option 'exclude_node'",
+        ),
         (["compress", "{model}", "--target", "onnxruntime-gpu", "--random-data"], 2, "no target is called"),
         (["compare", "{model}", "{model}"], 1, "--random-data"),
         (["recipe", "show", "int9"], 2, "did you mean 'int8'?"),
@@ -104,6 +109,13 @@ def test_compress_writes_model_and_reports(
     assert printed["comparison"]["samples"] == 8
     assert [step["name"] for step in printed["steps"]] == [step.name for step in built_in()["int8"].steps]
     assert "QuantizeLinear" in {node.op_type for node in model_files.load(out).graph}
+
+
+def test_one_option_for_every_pass_that_has_it(model_path: Path, data_path: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.onnx"
+    arguments = ["compress", str(model_path), "--data", str(data_path), "-o", str(out), "--no-bench"]
+    assert _run([*arguments, "--set", "*.exclude_ops=Conv"]) == 0
+    assert [node.op_type for node in model_files.load(out).graph] == ["Conv", "Relu"]
 
 
 def test_the_same_command_gives_the_same_bytes(model_path: Path, data_path: Path, tmp_path: Path) -> None:
