@@ -120,6 +120,8 @@ class Target(Kind):
         activation: How computed tensors are quantised.
         weight: How weights are quantised.
         rules: The operators of the default domain that have an integer kernel; all others stay float.
+        guarded: Operators that the runtime quantises in its own way when they are left float between quantised ones; an
+            identity that it does not see through is put before them.
         opset: The lowest opset that can say all this.
     """
 
@@ -127,6 +129,7 @@ class Target(Kind):
     activation: Scheme
     weight: Scheme
     rules: tuple[OpRule, ...]
+    guarded: tuple[str, ...] = ()
     opset: int = 13
 
     def rule(self, op_type: str) -> OpRule | None:

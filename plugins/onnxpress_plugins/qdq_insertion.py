@@ -79,6 +79,7 @@ class _Insertion:
         self._rounding = rounding
         self._parameters = activation_parameters(decided)
         self._writer = PairWriter(model.graph, Names(model))
+        self._integer = {unit.node for unit in decided.units}
         self._readers: dict[ir.Value, list[tuple[ir.Node, int]]] = {}
         for unit in decided.units:
             for index, value in unit.inputs():
@@ -140,8 +141,22 @@ class _Insertion:
                 dequantised = self._writer.pair(value, *inputs)
                 for node, index in users:
                     node.replace_input_with(index, dequantised)
+                self._guard(dequantised)
                 if value in integer:
                     self._writer.replace_output(value, dequantised)
+
+    def _guard(self, dequantised: ir.Value) -> None:
+        """Keep the runtime from quantising, in its own way, what the plan leaves float."""
+        float_users = [
+            use.node
+            for use in dequantised.uses()
+            if use.idx == 0 and use.node.op_type in self._plan.target.guarded and use.node not in self._integer
+        ]
+        if float_users:
+            guarded = self._writer.guard(dequantised)
+            for node in float_users:
+                node.replace_input_with(0, guarded)
+                self._notes.count("float nodes guarded from the runtime's own quantisation")
 
 
 def _give(node: ir.Node, index: int | None, value: ir.Value) -> None:

@@ -53,6 +53,15 @@ class PairWriter:
         dequantise.outputs[0].type, dequantise.outputs[0].shape = value.type, value.shape
         return dequantise.outputs[0]
 
+    def guard(self, value: ir.Value) -> ir.Value:
+        """An identity of `value` that no optimiser sees through: a Sum of one."""
+        node = self._node("Sum", value, [value])
+        producer = value.producer()
+        assert producer is not None
+        self._graph.insert_after(producer, node)
+        node.outputs[0].type, node.outputs[0].shape = value.type, value.shape
+        return node.outputs[0]
+
     def stored(
         self,
         value: ir.Value,

@@ -143,6 +143,22 @@ def test_what_has_no_integer_kernel_stays_float_with_the_reason(op: str) -> None
     assert runtime_ops(after)["QLinearConv"] == runtime_ops(made)["Conv"] + runtime_ops(made)["FusedConv"]
 
 
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+@pytest.mark.parametrize("activation", ["", "Relu"])
+def test_a_float_convolution_between_integer_ones_keeps_its_float_weights(op: str, activation: str) -> None:
+    middle = f"m = {op}(a, u)" if not activation else f"e = {op}(a, u) m = Relu(e)"
+    made = sandwich(
+        middle, u=numbers(4, 4, 1, 1, seed=9) * np.array([1, 0.01, 1, 0.01], np.float32).reshape(4, 1, 1, 1)
+    )
+    excluded = {"exclude_nodes": ["e" if activation else "m"]}
+    after, notes = apply(INSERT_QDQ, calibrated(made, **excluded), **excluded)
+    assert notes.counts["float nodes guarded from the runtime's own quantisation"] == 1
+    found = runtime_ops(after)
+    assert found["QLinearConv"] == 2 and found[op] + found[f"Fused{op}"] == 1
+    plain, fused = (Session(after, optimize=o, threads=1).run(feeds(made))["y"] for o in (False, True))
+    np.testing.assert_allclose(fused, plain, atol=0.012 * float(np.ptp(plain)))
+
+
 def test_a_dilated_average_pool_is_declined() -> None:
     body = "a = Conv(x, w, b) y = AveragePool<kernel_shape = [2, 2], dilations = [2, 2]>(a)"
     after, notes = apply(INSERT_QDQ, calibrated(graph(body, y="float[N,C,H,W] y", opset=19, **CONV)))
