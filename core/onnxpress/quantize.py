@@ -88,14 +88,17 @@ def quantize(
         Integers of `dtype`, the shape of `x`.
     """
     limits = np.iinfo(dtype)
+    exact = np.float32 if limits.bits <= 16 else np.float64  # holds every integer of dtype
     values = np.asarray(x, dtype=np.float32)
-    offset = _align(np.asarray(zero_point, dtype=np.int64), values.ndim, axis)
+    offset = _align(np.asarray(zero_point, dtype=exact), values.ndim, axis)
     with np.errstate(over="ignore", invalid="ignore"):
-        ratio = values / _align(np.asarray(scale, dtype=np.float32), values.ndim, axis)
-    lowest, highest = (limits.min - offset).astype(np.float64), (limits.max - offset).astype(np.float64)
-    ratio = np.where(np.isnan(ratio), lowest, ratio.astype(np.float64))
-    integers: NDArray[Any] = np.rint(np.clip(ratio, lowest, highest)).astype(np.int64) + offset
-    return integers.astype(dtype)
+        ratio: NDArray[Any] = np.asarray(
+            values / _align(np.asarray(scale, dtype=np.float32), values.ndim, axis), dtype=exact
+        )
+    np.rint(ratio, out=ratio)
+    ratio += offset
+    np.nan_to_num(ratio, copy=False, nan=limits.min, posinf=np.inf, neginf=-np.inf)
+    return np.asarray(ratio.clip(limits.min, limits.max)).astype(dtype)
 
 
 def dequantize(

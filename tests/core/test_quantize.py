@@ -75,6 +75,12 @@ def test_ties_go_to_even_and_beyond_the_range_saturates(data: Any, dtype: str, s
     assert actual[-6] == np.iinfo(dtype).max and actual[-5] == np.iinfo(dtype).min
 
 
+def test_a_scalar_is_quantised_like_an_array() -> None:
+    q = quantize(np.float32(0.3), 0.1, 2, dtype="uint8")  # type: ignore[arg-type]
+    assert q.shape == () and q == 5
+    assert dequantize(q, 0.1, 2) == np.float32(3) * np.float32(0.1)
+
+
 def test_half_rounds_to_even() -> None:
     x = np.array([0.5, 1.5, 2.5, -0.5, -1.5], np.float32)
     assert quantize(x, 1.0, 10, dtype="uint8").tolist() == [10, 12, 12, 10, 8]

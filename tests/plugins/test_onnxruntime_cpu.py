@@ -32,6 +32,7 @@ NEAREST = 'mode="nearest", coordinate_transformation_mode="asymmetric", nearest_
 SANDWICHES: dict[str, tuple[ir.Model, str]] = {
     "Add": (sandwich("c = Conv(x, v) m = Add(a, c)"), "QLinearAdd"),
     "Add constant": (sandwich("m = Add(a, k)", k=numbers(4, 1, 1)), "QLinearAdd"),
+    "Mul scalar": (sandwich("m = Mul(a, k)", k=np.array(0.5, np.float32)), "QLinearMul"),
     "Add Relu": (sandwich("c = Conv(x, v) s = Add(a, c) m = Relu(s)"), "QLinearAdd"),
     "Mul": (sandwich("g = GlobalAveragePool(a) s = Sigmoid(g) m = Mul(a, s)"), "QLinearMul"),
     "Sigmoid": (sandwich("g = Sigmoid(a) m = Mul(a, g)"), "QLinearSigmoid"),
