@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxpress import model_files
 from onnxpress.kinds import Backend
 
 if TYPE_CHECKING:
@@ -27,6 +26,8 @@ def emit(model: ir.Model, path: Path, *, external_data: bool | None = None) -> l
         InvalidModel: The weights pass 2 GB and `external_data` is False.
         OnnxpressError: The place cannot be written.
     """
+    from onnxpress import model_files
+
     return model_files.save(model, path, external_data=external_data)
 
 

@@ -24,13 +24,12 @@ def trace(source: Any) -> NamedFunction:
     title = _title(source)
     if hasattr(source, "structured_input_signature"):
         return name_endpoints(source, title=title, owner=source)
-    function: Any = source if hasattr(source, "get_concrete_function") else type(source).__dict__.get("__call__")
+    function: Any = source.__call__ if callable(source) and not hasattr(source, "get_concrete_function") else source
     if not hasattr(function, "get_concrete_function"):
         raise UnsupportedModel(f"{title!r} cannot be called as a tf.function; decorate its __call__ with tf.function")
-    bound = source if function is source else source.__call__
     try:
         with quiet():
-            concrete = bound.get_concrete_function()
+            concrete = function.get_concrete_function()
     except Exception as error:  # tracing runs the user's Python, which may raise anything
         raise UnsupportedModel(
             f"{title!r} cannot be traced ({first_line(error)}); give its tf.function an input_signature"
@@ -51,8 +50,9 @@ def name_endpoints(function: Any, *, title: str, owner: Any) -> NamedFunction:
     if not inputs or not function.outputs:
         raise UnsupportedModel(f"{title!r} has {len(inputs)} inputs and {len(function.outputs)} outputs; needs both")
     specs = [spec for spec in tf.nest.flatten(function.structured_input_signature) if isinstance(spec, tf.TensorSpec)]
-    names = [spec.name or tensor.op.name for spec, tensor in zip(specs, inputs, strict=False)]
-    if len(names) != len(inputs):
+    if len(specs) == len(inputs):
+        names = [spec.name or tensor.op.name for spec, tensor in zip(specs, inputs, strict=True)]
+    else:
         names = [tensor.op.name for tensor in inputs]
     named_inputs = endpoints(names, inputs)
     taken = [endpoint.name for endpoint in named_inputs]

@@ -12,7 +12,6 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 
-_OWN_PACKAGES = ("keras", "tf_keras")
 _PLAIN = frozenset(("__tensor__", "__numpy__", "__keras_tensor__", "__tuple__", "__bytes__", "__ellipsis__", "slice"))
 
 
@@ -62,7 +61,7 @@ def _code_of(item: dict[str, Any]) -> str | None:
         return f"custom object {registered or name}"
     if name == "function":
         return f"custom object {item.get('config')}"
-    if str(module or "").partition(".")[0] not in ("", *_OWN_PACKAGES):
+    if str(module or "").partition(".")[0] not in ("", "keras"):
         return f"custom object {name}"
     if module is None and registered and name not in _PLAIN:
         return f"custom object {name}"

@@ -6,7 +6,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import model_files
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import Frontend
 from onnxpress_frontends.foreign_errors import first_line
@@ -46,6 +45,8 @@ def accepts(source: Any) -> bool:
 
 
 def _read(source: Any) -> ir.Model:
+    from onnxpress import model_files
+
     if isinstance(source, Path):
         return model_files.load(source)
     import onnx

@@ -5,19 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import model_files
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
-from onnxpress_frontends import graphdef, io_names, keras_files, keras_models, saved_model, validity_gate
-from onnxpress_frontends.dimensions import settle_dimensions
+from onnxpress_frontends import graphdef, keras_files, keras_models, saved_model
 from onnxpress_frontends.functions import trace
 from onnxpress_frontends.named_function import NamedFunction
 from onnxpress_frontends.tensorflow_import import quiet
-from onnxpress_frontends.tensorflow_reference import TensorFlowReference
 from onnxpress_frontends.tf2onnx_mapping import to_onnx
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+
+    from onnxpress_frontends.tensorflow_reference import TensorFlowReference
 
 _GRAPHS = (".pb",)
 _KERAS = (*keras_files.ARCHIVES, *keras_files.HDF5)
@@ -48,12 +47,15 @@ def load(
         InvalidOption: A name does not exist, or something must be named; candidates are listed.
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
+    from onnxpress import model_files
+    from onnxpress_frontends import dimensions, io_names, validity_gate
+
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
     with quiet():  # an operator that was copied may hold attributes that are no text
         model = model_files.from_proto(to_onnx(function), name=function.title)
     io_names.rename(model, function)
     validity_gate.refuse_foreign_ops(model)
-    settle_dimensions(model)
+    dimensions.settle_dimensions(model)
     validity_gate.check(model)
     return model
 
@@ -67,6 +69,8 @@ def reference(
     allow_custom_objects: bool = False,
 ) -> TensorFlowReference:
     """The source run by TensorFlow itself; options and errors as for `load`."""
+    from onnxpress_frontends.tensorflow_reference import TensorFlowReference
+
     return TensorFlowReference(_open(source, inputs, outputs, signature, allow_custom_objects))
 
 

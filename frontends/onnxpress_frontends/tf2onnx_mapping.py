@@ -68,7 +68,6 @@ def _map(graph: Any, inputs: list[str], outputs: list[str]) -> onnx.ModelProto:
             input_names=inputs,
             output_names=outputs,
         )
-        proto: onnx.ModelProto = optimizer.optimize_graph(mapped, optimizers=optimizers()).make_model(
-            "converted from TensorFlow"
-        )
+        optimized = optimizer.optimize_graph(mapped, optimizers=optimizers())
+        proto: onnx.ModelProto = optimized.make_model("converted from TensorFlow")
         return proto

@@ -26,6 +26,16 @@ def test_a_signature_is_chosen_and_gives_the_names(agree: Any, two_signatures: P
     assert {value.name: value.shape[1] for value in both.graph.outputs} == {"first": 3, "second": 3}
 
 
+def test_a_saved_model_of_tensorflow_1(agree: Any, tf: Any, tmp_path: Path) -> None:
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        rows = tf.compat.v1.placeholder(tf.float32, (None, 4))
+        weight = tf.compat.v1.get_variable("weight", (4, 3), use_resource=False)
+        session.run(weight.initializer)
+        tf.compat.v1.saved_model.simple_save(session, str(tmp_path / "old"), {"rows": rows}, {"result": rows @ weight})
+    model = agree(tmp_path / "old")
+    assert ([v.name for v in model.graph.inputs], [v.name for v in model.graph.outputs]) == (["rows"], ["result"])
+
+
 def test_several_signatures_must_be_told_apart(two_signatures: Path) -> None:
     with pytest.raises(InvalidOption, match="has several signatures, 'both', 'double'; name one with option"):
         load(two_signatures)

@@ -41,7 +41,5 @@ def test_models_and_functions_in_memory_are_known_by_their_package(tf: Any, kera
 
 
 def test_a_path_that_leads_nowhere(tmp_path: Path) -> None:
-    with pytest.raises(
-        InvalidModel, match=r"none does not exist; give a SavedModel folder, or a \.keras"
-    ):
+    with pytest.raises(InvalidModel, match=r"none does not exist; give a SavedModel folder, or a \.keras"):
         load(tmp_path / "none")
