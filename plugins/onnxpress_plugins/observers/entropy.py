@@ -16,6 +16,9 @@ With prefix sums of *c*, *c log c* and *c > 0* over the bins, a candidate costs 
 
 where *c'* are the counts of P, *C*, *C'* the sums of a group in Q and P, *n* its bins that are not empty, *M* the
 values inside and *N* all of them.
+
+What counts is how often a value occurs, not how large it is.  Where rare large values carry the signal, as they do late
+in networks with ReLU6, min-max and squared error keep more of it.
 """
 
 from __future__ import annotations
