@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from onnxpress.kinds import Observer
-from onnxpress_plugins.histogram import HistogramTracker
+from onnxpress_plugins.histogram import DENSE, HistogramTracker
 
 Sample = np.ndarray[Any, np.dtype[np.float32]]
 RNG = np.random.default_rng(5)
-SIZE = 32_000  # counted in full
+SIZE = 32_000
 
 # A heavy tail as calibration finds it: mostly small, a few far out, more to the left than to the right.
 HEAVY = np.append(RNG.laplace(size=SIZE - 4), [-27.9, -20, 12, 15.6]).astype(np.float32)
@@ -34,7 +34,8 @@ def tracker(observer: Observer, *parts: Sample, **options: object) -> HistogramT
     made = observer.build(**options)
     assert isinstance(made, HistogramTracker)
     for part in parts:
-        made.update(part, float(part.min()), float(part.max()))
+        for piece in np.array_split(part, 1 + part.size // DENSE):  # small enough to be counted in full
+            made.update(piece, float(piece.min()), float(piece.max()))
     return made
 
 

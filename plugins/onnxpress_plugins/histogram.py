@@ -5,8 +5,9 @@ The exponent is the smallest with ``|x| < 2**exponent`` for all that was seen.  
 ``floor(floor(x / w) / 2) == floor(x / 2w)``, and dividing by a power of two is exact, so the counts are those that the
 final width would have given from the start.  Between a half and all of one side's bins are in use.
 
-A sample of more than `DENSE` values is counted at every `STRIDE`-th only; the extremes are exact all the same.  The
-stride is coprime to the usual widths and channel counts, which it would otherwise meet at the same columns each time.
+Of a sample of more than `DENSE` values one run of `RUN` in `STRIDE` is counted; the extremes are exact all the same.  A
+run is a cache line, so that the rest need not be read.  The stride has no factor in common with the usual widths and
+channel counts, or the runs would meet the same columns each time.
 
 Exact while ``2**-64 <= |x| <= 2**64``; smaller magnitudes share the bins next to zero.
 """
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 4096
-DENSE = 1 << 15
+DENSE = 1 << 13
+RUN = 16
 STRIDE = 11
 _SMALLEST = -64
 
@@ -66,9 +68,8 @@ class Histogram:
     def add(self, sample: NDArray[np.float32], low: float, high: float) -> None:
         """Count a sample whose extremes are `low` and `high`."""
         self._reach(low, high)
-        values = sample.reshape(-1)
-        scaled = values[:: STRIDE if values.size > DENSE else 1] * np.float32(1 / self.width)
-        index = (np.floor(scaled, out=scaled) if low < 0 else scaled).astype(np.int32)
+        scaled = _sampled(sample.reshape(-1)) * np.float32(1 / self.width)
+        index = (np.floor(scaled, out=scaled) if low < 0 else scaled).astype(np.int32).reshape(-1)
         index += SIDE
         self.counts += np.bincount(index, minlength=2 * SIDE)
 
@@ -84,6 +85,15 @@ class Histogram:
             exponent = max(math.frexp(magnitude)[1], self.exponent)
             self.counts = _widened(self.counts, exponent - self.exponent)
             self.exponent = exponent
+
+
+def _sampled(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """All values, or of many one run in `STRIDE`: float32 [values] or [runs, RUN]."""
+    if values.size <= DENSE:
+        return values
+    period = RUN * STRIDE
+    runs = values.size // period
+    return values[: runs * period].reshape(runs, period)[:, :RUN]
 
 
 def _widened(counts: NDArray[np.int64], doublings: int) -> NDArray[np.int64]:
