@@ -109,7 +109,7 @@ def test_truncated_files_are_refused_in_one_line(frozen: Path, tmp_path: Path, k
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [*range(12), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(12, 300))])
 def test_flipped_bits_give_an_error_or_a_sound_model(frozen: Path, tmp_path: Path, seed: int) -> None:
     content, generator = bytearray(frozen.read_bytes()), np.random.default_rng(seed)
     for position in generator.integers(0, len(content), 4):

@@ -131,7 +131,7 @@ def test_truncated_files_are_refused_in_one_line(saved: Path, tmp_path: Path, ke
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [*range(8), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(8, 150))])
 def test_flipped_bits_give_an_error_or_a_sound_model(saved: Path, tmp_path: Path, seed: int) -> None:
     content, generator = bytearray(saved.read_bytes()), np.random.default_rng(seed)
     for position in generator.integers(0, len(content), 4):
