@@ -29,7 +29,7 @@ class Unit:
     @property
     def outputs(self) -> tuple[ir.Value, ...]:
         """The values that are quantised behind it."""
-        return tuple((self.activation or self.node).outputs)
+        return tuple(value for value in (self.activation or self.node).outputs if value.name)
 
     def inputs(self) -> Iterator[tuple[int, ir.Value]]:
         """Position and value of every input that is quantised like an activation, constants included."""
@@ -91,6 +91,9 @@ def obstacle(unit: Unit, target: Target) -> str | None:
             return f"its input {value.name!r} is quantised already"
         if value.dtype != ir.DataType.FLOAT:
             return f"its input {value.name!r} is {_type(value)}, not float32"
+    for value in unit.outputs:
+        if value.dtype != ir.DataType.FLOAT:
+            return f"its output {value.name!r} is {_type(value)}, not float32"
     if not any(unit.computed()):
         return "all its inputs are constant"
     return _constant_obstacle(unit, target)

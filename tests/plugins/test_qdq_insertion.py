@@ -214,6 +214,21 @@ def test_half_precision_is_declined() -> None:
     assert [item.reason for item in notes.declined] == ["its input 'x' is float16, not float32"]
 
 
+def test_a_max_pool_that_gives_indices_is_declined() -> None:
+    body = "c = Conv(x, v) m, i = MaxPool<kernel_shape = [2, 2]>(c) y = Conv(m, v)"
+    made = graph(body, y="float[N,4,7,7] y, int64[N,4,7,7] i", v=WEIGHTS["v"])
+    after, notes = apply(INSERT_QDQ, calibrated(made))
+    assert [item.reason for item in notes.declined] == ["its output 'i' is int64, not float32"]
+    assert runtime_ops(after)["QLinearConv"] == 2
+
+
+def test_a_tensor_that_the_graph_gives_twice_and_uses_inside_keeps_its_name() -> None:
+    made = graph("c = Conv(x, v) y = Conv(c, v)", y="float[N,4,8,8] c, float[N,4,8,8] y", v=WEIGHTS["v"])
+    after = quantised(made.clone())
+    assert [value.name for value in after.graph.outputs] == ["c", "y"]
+    assert_equivalent(made, after, feeds(made), rtol=0, atol=0.5)
+
+
 def test_a_weight_that_the_caller_may_override_is_declined() -> None:
     made = graph("y = Conv(x, w)", x="float[N,4,8,8] x, float[4,4,1,1] w", y="float[N,4,8,8] y")
     _, notes = apply(INSERT_QDQ, made)
