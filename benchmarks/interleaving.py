@@ -3,6 +3,7 @@
 With one thread a run happens in the calling thread; its CPU time is what the run would take on an idle machine, however
 busy this one is.  Models are compared round by round: the median of the ratios forgets slow drifts of the clock.  Two
 sessions of one model may differ by several per cent, by where their memory lies, so each model is opened several times.
+Each timed run follows an untimed one of the same model, or what ran before would decide what is in the caches.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def latencies(models: Mapping[str, Path], feeds: Mapping[str, Any], *, runs: int
     Args:
         models: ONNX files, all with the inputs of `feeds`.
         feeds: One batch.
-        runs: Timed runs of each model each time it is opened; a fifth as many go before, untimed.
+        runs: Timed runs of each model each time it is opened.
     """
     sets = [_one_opening(models, feeds, runs) for _ in range(OPENINGS)]
     return {name: np.concatenate([times[name] for times in sets]) for name in models}
@@ -40,11 +41,12 @@ def _one_opening(models: Mapping[str, Path], feeds: Mapping[str, Any], runs: int
     options.log_severity_level = 3
     sessions = {name: onnxruntime.InferenceSession(path, options) for name, path in models.items()}
     times = {name: np.zeros(runs) for name in models}
-    for run in range(-(runs // 5), runs):
-        for name in sessions if run % 2 else reversed(sessions):
+    for run in range(runs):
+        for name, session in sessions.items():
+            session.run(None, dict(feeds))
             start = time.thread_time()
-            sessions[name].run(None, dict(feeds))
-            times[name][max(run, 0)] = (time.thread_time() - start) * 1000
+            session.run(None, dict(feeds))
+            times[name][run] = (time.thread_time() - start) * 1000
     return times
 
 

@@ -18,7 +18,7 @@ from results import Goal, quick, write
 from samples import images
 
 BOUNDS = {"mobilenetv2": 1.9, "resnet50": 3.0}
-RUNS = {"mobilenetv2": 100, "resnet50": 30}
+RUNS = {"mobilenetv2": 100, "resnet50": 20}
 PEERS = ("default", "u8s8", "u8s8 per-channel")
 ONNXPRESS = "onnxpress int8"
 
