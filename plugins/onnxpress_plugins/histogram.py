@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SIDE = 4096
-DENSE = 1 << 13
+DENSE = 1 << 14
 RUN = 16
 STRIDE = 11
 _SMALLEST = -64
