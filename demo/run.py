@@ -39,9 +39,9 @@ def run(network: str, registry: Registry) -> Result:
 
 def table(results: dict[str, Result]) -> Table:
     """One row a network: what int8 changed."""
-    shown = Table(title="Fashion-MNIST, 2,000 test images, onnxruntime on one CPU thread")
-    for column in ("network", "size", "accuracy", "SQNR", "latency", "int8 is"):
-        shown.add_column(column, justify="left" if column == "network" else "right")
+    shown = Table(title="float -> int8, Fashion-MNIST, 2,000 test images, onnxruntime on one CPU thread")
+    for column in ("network", "MB", "size", "accuracy %", "SQNR", "latency ms", "speed"):
+        shown.add_column(column, justify="left" if column == "network" else "right", no_wrap=True)
     for network, result in results.items():
         figures, timing = result.run.comparison, result.run.benchmark
         assert figures is not None and timing is not None and timing.b is not None and timing.ratio is not None
@@ -50,18 +50,20 @@ def table(results: dict[str, Result]) -> Table:
         before, after = result.run.size_before, result.run.size_after
         shown.add_row(
             network,
-            f"{before / 1e6:.2f} -> {after / 1e6:.2f} MB ({after / before:.3f})",
-            f"{figures.accuracy_a:.2%} -> {figures.accuracy_b:.2%}",
+            f"{before / 1e6:.2f} -> {after / 1e6:.2f}",
+            f"{after / before:.3f}x",
+            f"{100 * figures.accuracy_a:.2f} -> {100 * figures.accuracy_b:.2f}",
             f"{figures.outputs[0].sqnr_db:.1f} dB",
-            f"{timing.a.median_ms:.2f} -> {timing.b.median_ms:.2f} ms",
-            f"{timing.ratio:.2f}x faster" if timing.ratio >= 1 else f"{1 / timing.ratio:.2f}x slower",
+            f"{timing.a.median_ms:.3f} -> {timing.b.median_ms:.3f}",
+            f"{timing.ratio:.2f}x",
         )
     return shown
 
 
 def main() -> None:
     """Run every network, then show one table, the reasons behind it, and where the reports are."""
-    registry, console = Registry(), Console()
+    registry = Registry()
+    console = Console(width=max(Console().width, 100))
     results = {network: run(network, registry) for network in NETWORKS}
     console.print(table(results))
     for network, result in results.items():
