@@ -2,8 +2,8 @@
 
 Both are made of what every edge runtime fuses: convolution, batch normalisation, ReLU, max pooling, global average
 pooling and one dense layer. They differ in where the work is. `conv` spends it in dense 3x3 convolutions with many
-channels, which integer kernels speed up; `depthwise` has little work at all, spread over many small layers, so that the
-cost of converting and moving tensors outweighs what the integer arithmetic saves.
+channels, which integer kernels speed up; `depthwise` has little work at all, spread over many small layers, so that
+converting and moving tensors costs most of what the integer arithmetic saves.
 """
 
 from __future__ import annotations
