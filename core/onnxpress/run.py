@@ -119,6 +119,14 @@ def settle(after: ir.Model, before: ir.Model) -> None:
     verify(after)
     if _interface(after) != _interface(before):
         raise InvalidModel(f"it changed the inputs or outputs from {_interface(before)} to {_interface(after)}")
+    for new, old in zip(after.graph.outputs, before.graph.outputs, strict=True):
+        _keep_dimensions(new, old)
+
+
+def _keep_dimensions(new: ir.Value, old: ir.Value) -> None:
+    """Where inference knows no size for an output, what was declared before the step still holds."""
+    if new.shape is not None and old.shape is not None and len(new.shape) == len(old.shape):
+        new.shape = ir.Shape([a if isinstance(a, int) else b for a, b in zip(new.shape, old.shape, strict=True)])
 
 
 def shielded(model: ir.Model) -> ir.Model:

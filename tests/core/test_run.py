@@ -24,7 +24,7 @@ from onnxpress.kinds import Context, Pass, Step
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.recipe import load
 from onnxpress.registry import Registry
-from onnxpress.run import transform
+from onnxpress.run import settle, transform
 from onnxpress.testing import assert_equivalent, model
 
 Change = Callable[[ir.Model, Context], object]
@@ -375,3 +375,22 @@ class TestWrappers:
 def _no_leftovers(tmp_path: Path) -> Iterator[None]:
     yield
     assert not list(tmp_path.rglob(".onnxpress-*"))
+
+
+def test_an_output_keeps_the_dimensions_it_declares() -> None:
+    text = "g (float[N,4] x) => (float[N,4] y) <int64[2] s = {-1,4}> { r = Reshape(x, s) y = Relu(r) }"
+
+    class Renew(ir.passes.InPlacePass):
+        def call(self, model: ir.Model) -> ir.passes.PassResult:
+            old = model.graph.outputs[0]
+            made = ir.node("Relu", [old.producer().inputs[0]])  # type: ignore[union-attr]
+            made.outputs[0].name, old.name = "y", "old"
+            model.graph.append(made)
+            model.graph.outputs[0] = made.outputs[0]
+            return ir.passes.PassResult(model, True)
+
+    before = model(text)
+    after = before.clone()
+    Renew()(after)
+    settle(after, before)
+    assert str(after.graph.outputs[0].shape) == "[N,4]"
