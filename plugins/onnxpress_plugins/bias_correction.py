@@ -30,7 +30,7 @@ from onnxpress_plugins.naming import Names
 from onnxpress_plugins.observing import observe
 from onnxpress_plugins.quantization_plan import plan
 from onnxpress_plugins.weight_quantization import Weight, planned_weights
-from onnxpress_plugins.weight_rounding import Rounding
+from onnxpress_plugins.weight_rounding import CORRECTED, Rounding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,6 +108,7 @@ class CorrectBiases(ir.passes.InPlacePass):
         for unit, weight in layers:
             shift = self._shift(unit, weight, means[next(unit.computed())])
             _subtract(unit, shift, names)
+            unit.node.outputs[0].meta[CORRECTED] = self._rounding
             self._context.notes.count("biases corrected")
         return ir.passes.PassResult(model, bool(layers))
 

@@ -18,6 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress import opset
+from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass, Target
 from onnxpress.quantize import parameters, quantize
 from onnxpress.records import Notes
@@ -28,7 +29,7 @@ from onnxpress_plugins.naming import Names
 from onnxpress_plugins.qdq_pairs import PairWriter
 from onnxpress_plugins.quantization_plan import Plan, plan
 from onnxpress_plugins.weight_quantization import Weight, finite, planned_weights
-from onnxpress_plugins.weight_rounding import Rounding
+from onnxpress_plugins.weight_rounding import CORRECTED, Rounding
 
 
 class InsertQdq(ir.passes.InPlacePass):
@@ -59,6 +60,7 @@ class InsertQdq(ir.passes.InPlacePass):
         """
         raised = opset.at_least(model, self._target.opset)
         decided = plan(model, self._target, **self._excluded)
+        self._check_corrections(decided)
         for node, reason in decided.declined:
             self._notes.decline(node, reason)
         insertion = _Insertion(model, decided, self._notes, self._rounding)
@@ -68,6 +70,17 @@ class InsertQdq(ir.passes.InPlacePass):
         for unit in decided.units:
             self._notes.count(f"{unit.node.op_type} quantised")
         return ir.passes.PassResult(model, modified=raised or bool(decided.units))
+
+    def _check_corrections(self, decided: Plan) -> None:
+        """A bias that was corrected for integer weights is wrong for float ones, or for others."""
+        rounded = [(unit.node, self._rounding) for unit in decided.units]
+        for node, rounding in [*rounded, *((node, "float") for node, _ in decided.declined)]:
+            corrected = node.outputs[0].meta.get(CORRECTED, rounding)
+            if corrected != rounding:
+                raise InvalidOption(
+                    f"'correct-biases' prepared {node.name!r} for rounding {corrected!r}, but here it is {rounding!r}; "
+                    "give both passes the same options, e.g. with --set '*.exclude_nodes=NAME'"
+                )
 
 
 class _Insertion:

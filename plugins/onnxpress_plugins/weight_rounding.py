@@ -24,6 +24,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CORRECTED = "bias corrected for rounding"
+"""Metadata of a node's first output: its bias was corrected for weights rounded in this way."""
+
 Rounding = Literal["nearest", "cancelling"]
 """Weights to the nearest integer, or so that the errors of a channel cancel."""
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibrated import calibrated, graph, numbers, ops
-from onnxpress.errors import InvalidData
+from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.runtime import Session
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress_plugins.bias_correction import CORRECT_BIASES, ChannelMeans, grouped_product
@@ -145,3 +145,10 @@ def test_channel_means_do_not_depend_on_how_samples_are_split(split: int, axis: 
     others = (0, 2, 3) if axis == 1 else (0, 1, 2)
     np.testing.assert_allclose(first.means(), data.mean(axis=others, dtype=np.float64), rtol=1e-9, atol=1e-9)
     assert first.range() == (first.means().min(), first.means().max())
+
+
+@pytest.mark.parametrize("options", [{"rounding": "nearest"}, {"exclude_ops": ["Conv"]}])
+def test_insert_qdq_refuses_what_the_biases_were_not_corrected_for(options: dict[str, Any]) -> None:
+    model, _ = apply(CORRECT_BIASES, apply(CALIBRATE, made(), data=Samples())[0], data=Samples())
+    with pytest.raises(InvalidOption, match=r"'correct-biases' prepared 'c'.*give both passes the same options"):
+        apply(INSERT_QDQ, model, **options)
