@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import model_files
+from onnxpress import __version__, model_files
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Backend, Context, Pass, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
@@ -145,6 +145,7 @@ def compress(
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
     folder = _reproducer_folder(reproducer, path)
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
+    after.producer_name, after.producer_version = "onnxpress", __version__
     run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
     if samples is not None:
         run.random_data = samples.is_random
