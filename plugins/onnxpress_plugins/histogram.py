@@ -5,9 +5,9 @@ The exponent is the smallest with ``|x| < 2**exponent`` for all that was seen.  
 ``floor(floor(x / w) / 2) == floor(x / 2w)``, and dividing by a power of two is exact, so the counts are those that the
 final width would have given from the start.  Between a half and all of one side's bins are in use.
 
-Of a sample of more than `DENSE` values one run of `RUN` in `STRIDE` is counted; the extremes are exact all the same.  A
-run is a cache line, so that the rest need not be read.  The stride has no factor in common with the usual widths and
-channel counts, or the runs would meet the same columns each time.
+Of a sample of more than `DENSE` values one in `STRIDE` is counted; the extremes are exact all the same.  The stride has no
+factor in common with the usual widths and channel counts, so that every row, column and channel has its share: counting
+whole runs instead misses channels, which cost MobileNetV2 with random weights 20 dB.
 
 Exact while ``2**-64 <= |x| <= 2**64``; smaller magnitudes share the bins next to zero.
 """
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SIDE = 4096
 DENSE = 1 << 14
-RUN = 16
 STRIDE = 11
 _SMALLEST = -64
 
@@ -69,7 +68,7 @@ class Histogram:
         """Count a sample whose extremes are `low` and `high`."""
         self._reach(low, high)
         scaled = _sampled(sample.reshape(-1)) * np.float32(1 / self.width)
-        index = (np.floor(scaled, out=scaled) if low < 0 else scaled).astype(np.int32).reshape(-1)
+        index = (np.floor(scaled, out=scaled) if low < 0 else scaled).astype(np.int32)
         index += SIDE
         self.counts += np.bincount(index, minlength=2 * SIDE)
 
@@ -88,12 +87,8 @@ class Histogram:
 
 
 def _sampled(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """All values, or of many one run in `STRIDE`: float32 [values] or [runs, RUN]."""
-    if values.size <= DENSE:
-        return values
-    period = RUN * STRIDE
-    runs = values.size // period
-    return values[: runs * period].reshape(runs, period)[:, :RUN]
+    """All values, or of many one in `STRIDE`."""
+    return values if values.size <= DENSE else values[::STRIDE]
 
 
 def _widened(counts: NDArray[np.int64], doublings: int) -> NDArray[np.int64]:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from onnxpress_plugins.histogram import DENSE, RUN, SIDE, STRIDE, Histogram
+from onnxpress_plugins.histogram import DENSE, SIDE, STRIDE, Histogram
 
 Sample = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -80,17 +80,19 @@ def test_a_constant_takes_one_bin(constant: float) -> None:
     assert np.count_nonzero(made.counts) == 1 and made.occupied().sum() == 100
 
 
-def test_of_large_samples_some_runs_are_counted_but_for_the_extremes() -> None:
-    sample = np.zeros(DENSE + 1, np.float32)
-    sample[:RUN], sample[RUN : RUN * STRIDE], sample[RUN * STRIDE :] = 1, 2, 3
+def test_of_large_samples_one_value_in_a_stride_is_counted_but_for_the_extremes() -> None:
+    sample = np.linspace(-1, 3, DENSE + 1, dtype=np.float32)
     made = histogram([sample])
-    runs = (DENSE + 1) // (RUN * STRIDE)
-    ones, twos, threes = (made.counts[SIDE + round(value / made.width)] for value in (1, 2, 3))
-    assert (ones, twos, threes) == (RUN, 0, RUN * (runs - 1))
-    assert (made.low, made.high) == (1, 3)
+    assert made.occupied().sum() == len(range(0, DENSE + 1, STRIDE))
+    assert (made.low, made.high) == (-1, 3)
+
+
+def test_every_channel_of_a_large_sample_is_counted() -> None:
+    channels = np.repeat(np.arange(1280, dtype=np.float32), 49).reshape(1, 1280, 7, 7)
+    assert np.count_nonzero(histogram([channels]).counts) == 1280
 
 
 @pytest.mark.parametrize("width", [7, 8, 14, 28, 56, 112, 224, 299, 16, 24, 32, 96, 144, 576, 960, 1280])
-def test_the_runs_meet_every_column(width: int) -> None:
+def test_the_stride_meets_every_column(width: int) -> None:
     columns = np.tile(np.arange(width, dtype=np.float32), 1 + 8 * DENSE // width)
     assert np.count_nonzero(histogram([columns]).counts) == width
