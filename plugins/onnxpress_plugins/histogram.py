@@ -5,9 +5,9 @@ The exponent is the smallest with ``|x| < 2**exponent`` for all that was seen.  
 ``floor(floor(x / w) / 2) == floor(x / 2w)``, and dividing by a power of two is exact, so the counts are those that the
 final width would have given from the start.  Between a half and all of one side's bins are in use.
 
-Of a sample of more than `DENSE` values one in `STRIDE` is counted; the extremes are exact all the same.  The stride has no
-factor in common with the usual widths and channel counts, so that every row, column and channel has its share: counting
-whole runs instead misses channels, which cost MobileNetV2 with random weights 20 dB.
+Of a sample of more than `DENSE` values one in `STRIDE` is counted; the extremes are exact all the same.  The stride has
+no factor in common with the usual widths and channel counts, so that every row, column and channel has its share:
+counting whole runs instead misses channels, which cost MobileNetV2 with random weights 20 dB.
 
 Exact while ``2**-64 <= |x| <= 2**64``; smaller magnitudes share the bins next to zero.
 """
