@@ -22,7 +22,7 @@ _HARMFUL = """
     TextLineDataset MatchingFilesDataset ExperimentalMatchingFilesDataset CacheDataset CacheDatasetV2
     LoadDataset SaveDataset SaveDatasetV2 SnapshotDataset SnapshotDatasetV2 SnapshotChunkDataset
     SnapshotDatasetReader SnapshotNestedDatasetReader ListSnapshotChunksDataset DistributedSave
-    DatasetToTFRecord ExperimentalDatasetToTFRecord
+    DatasetToTFRecord ExperimentalDatasetToTFRecord DatasetFromGraph DecodeProtoV2 EncodeProto
     InitializeTableFromTextFile InitializeTableFromTextFileV2 LoadAndRemapMatrix GenerateVocabRemapping
     SummaryWriter CreateSummaryFileWriter CreateSummaryDbWriter WriteSummary WriteScalarSummary
     WriteHistogramSummary WriteImageSummary WriteAudioSummary WriteGraphSummary WriteRawProtoSummary ImportEvent

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.op_safety import CHECKPOINT, HARMFUL
+from onnxpress_frontends.op_safety import CHECKPOINT, HARMFUL, refuse_harmful
 from onnxpress_frontends.tensorflow_source import load
 
 
@@ -29,6 +29,14 @@ def test_file_access_in_a_saved_model_is_refused_before_it_is_loaded(tf: Any, tm
     tf.saved_model.save(Reader(), tmp_path / "reader")
     with pytest.raises(UnsupportedModel, match=r"touch files: ReadFile \(first '__inference___call___\d+/ReadFile"):
         load(tmp_path / "reader")
+
+
+@pytest.mark.parametrize("operator", ["DatasetFromGraph", "DecodeProtoV2", "EncodeProto"])
+def test_a_graph_in_a_string_and_descriptor_files_are_refused(tf: Any, operator: str) -> None:
+    graph = tf.compat.v1.GraphDef()
+    graph.node.add(name="hidden", op=operator)
+    with pytest.raises(UnsupportedModel, match=rf"graph\.pb holds .*: {operator} \(first 'hidden'\); such a model"):
+        refuse_harmful(graph, "graph.pb")
 
 
 def test_an_initialiser_that_writes_a_checkpoint_is_refused(tf: Any, tmp_path: Path) -> None:
