@@ -14,7 +14,7 @@ import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass
 
 from onnxpress import ranges, reproducer
-from onnxpress.errors import InvalidData, InvalidModel, MissingDependency, OnnxpressError, StepFailed
+from onnxpress.errors import InvalidData, InvalidModel, InvalidOption, MissingDependency, OnnxpressError, StepFailed
 from onnxpress.hookspecs import hookimpl
 from onnxpress.kinds import Context, Pass, Step, Target
 from onnxpress.options import bind
@@ -52,6 +52,7 @@ def transform(
     Raises:
         UnknownName, InvalidOption, InvalidRecipe: The recipe cannot be run as written.
         InvalidData, MissingDependency: A step lacks data or a package; nothing is wrong with model or pass.
+        InvalidOption: An option does not fit the model, e.g. names a node that it does not have.
         StepFailed: A pass raised or left an invalid graph.
     """
     recipe = find(recipe)
@@ -67,7 +68,7 @@ def transform(
             run.steps.append(step.record)
             try:
                 model = _apply(step, model, registry)
-            except (InvalidData, MissingDependency):
+            except (InvalidData, InvalidOption, MissingDependency):
                 raise
             except Exception as error:  # a pass is not ours: whatever it raises is reported with a way to rerun it
                 rest = replace(recipe, steps=recipe.steps[index:], target=context.target, ranges=None)

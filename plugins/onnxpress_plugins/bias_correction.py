@@ -21,13 +21,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context, Pass, Target
 from onnxpress.quantize import dequantize
 from onnxpress_plugins.activation_parameters import activation_parameters
 from onnxpress_plugins.constants import array, give
 from onnxpress_plugins.eligibility import Unit
 from onnxpress_plugins.naming import Names
-from onnxpress_plugins.observing import observe
+from onnxpress_plugins.observing import check_limit, observe
 from onnxpress_plugins.quantization_plan import plan
 from onnxpress_plugins.weight_quantization import Weight, planned_weights
 from onnxpress_plugins.weight_rounding import CORRECTED, Rounding
@@ -124,9 +125,9 @@ class CorrectBiases(ir.passes.InPlacePass):
         assert data is not None
         if not trackers:
             return {}
-        observe(
-            model, trackers, data, limit=self._limit, threads=self._context.threads, progress=self._context.progress
-        )
+        context = self._context
+        if not observe(model, trackers, data, limit=self._limit, threads=context.threads, progress=context.progress):
+            raise InvalidData("biases cannot be corrected: the data hold no sample")
         return {value: tracker.means() for value, tracker in trackers.items()}
 
     def _shift(self, unit: Unit, weight: Weight, means: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,6 +168,7 @@ def _build(
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
+    check_limit("correct-biases", samples)
     return CorrectBiases(
         context,
         context.catalog.get(Target, target or context.target),

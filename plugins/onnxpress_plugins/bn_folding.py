@@ -114,6 +114,8 @@ def _fold_ahead(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node], 
         raise Obstacle("it ends a LayerNormalization, which onnxruntime would no longer recognise")
     reach = downstream(chain[-1].outputs[0], chain[0].graph)
     affine, taken = _compose(chain[::-1], reach, backwards=True)
+    if _widens(_input(taken[-1]), taken[0].outputs[0]):
+        raise Obstacle("its constant may widen what it is combined with")
     if _is_mere_bias(affine, taken, reach):
         raise Obstacle(f"a shift before {reach.layers[0][0].node.op_type} would only move behind it")
     _move(affine, reach, names, ahead=True)
@@ -133,6 +135,14 @@ def _compose(chain: Sequence[ir.Node], reach: Reach, *, backwards: bool = False)
         affine = step.then(affine) if backwards else affine.then(step)
         taken.append(node)
     return affine, taken
+
+
+def _widens(before: ir.Value, after: ir.Value) -> bool:
+    """Whether broadcasting gives `after` another shape than `before`, as far as is known."""
+    if before.shape is None or after.shape is None or len(before.shape) != len(after.shape):
+        return True
+    sizes = zip(before.shape, after.shape, strict=True)
+    return any(old != new for old, new in sizes if isinstance(old, int) or isinstance(new, int))
 
 
 def _is_mere_bias(affine: Affine, taken: Sequence[ir.Node], reach: Reach) -> bool:

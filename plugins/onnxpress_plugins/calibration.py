@@ -23,7 +23,7 @@ from onnxpress.kinds import Context, Observer, Pass, RangeTracker, Target
 from onnxpress.options import bind
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.records import Notes
-from onnxpress_plugins.observing import observe
+from onnxpress_plugins.observing import check_limit, observe
 from onnxpress_plugins.quantization_plan import observed, plan
 
 _HOW_TO_GIVE_DATA = (
@@ -154,8 +154,7 @@ def _build(
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
-    if samples is not None and samples < 1:
-        raise InvalidOption(f"pass 'calibrate': samples must be at least 1, not {samples}")
+    check_limit("calibrate", samples)
     offer = context.catalog.get(Observer, observer)
     bound = bind(f"observer {observer!r}", offer.build, _pairs(observer_options))
     offer.build(**bound)

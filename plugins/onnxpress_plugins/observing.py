@@ -16,7 +16,7 @@ import numpy as np
 
 from onnxpress.data.feeding import batches
 from onnxpress.data.fitting import Chunk
-from onnxpress.errors import InvalidData
+from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.runtime import Session
 from onnxpress_plugins.constants import array
 
@@ -64,6 +64,16 @@ def observe(
             count += 1
             advance()
     return count
+
+
+def check_limit(owner: str, samples: int | None) -> None:
+    """Refuse a limit that leaves no sample.
+
+    Raises:
+        InvalidOption: `samples` is below 1.
+    """
+    if samples is not None and samples < 1:
+        raise InvalidOption(f"pass {owner!r}: samples must be at least 1, not {samples}")
 
 
 def _show(tensors: Feeds, watched: Sequence[tuple[ir.Value, RangeTracker, bool]], sample: int) -> None:

@@ -60,6 +60,8 @@ def groups(values: Sequence[ir.Value], units: Sequence[Unit]) -> list[Group]:
         if unit.rule.shares_scale == "may" and all(sizes[v] == 1 for v in unit.computed()) and _may_share(unit, limits):
             for value in unit.computed():
                 unite(unit.outputs[0], value)
+            if (limit := limits.get(next(unit.computed()))) is not None:
+                limits[unit.outputs[0]] = limit  # a Concat behind this one sees what was cut off before it
     moved = {output for unit in units if unit.rule.shares_scale == "must" for output in unit.outputs}
     members: dict[ir.Value, list[ir.Value]] = {}
     for value in values:

@@ -152,3 +152,8 @@ def test_insert_qdq_refuses_what_the_biases_were_not_corrected_for(options: dict
     model, _ = apply(CORRECT_BIASES, apply(CALIBRATE, made(), data=Samples())[0], data=Samples())
     with pytest.raises(InvalidOption, match=r"'correct-biases' prepared 'c'.*give both passes the same options"):
         apply(INSERT_QDQ, model, **options)
+
+
+def test_a_limit_must_leave_a_sample() -> None:
+    with pytest.raises(InvalidOption, match=r"pass 'correct-biases': samples must be at least 1, not 0"):
+        apply(CORRECT_BIASES, made(), data=Samples(), samples=0)

@@ -474,3 +474,14 @@ def test_any_layer_with_any_affine_neighbours_computes_the_same(before: ir.Model
     layer = next(node for node in before.graph if node.name == "layer" or node.outputs[0].name == "layer")
     assert len(left) <= len(notes.declined) * 3 + (layer.op_type == "MatMul")
     assert ops(apply(FOLD_BATCH_NORM, after)[0]) == ops(after)
+
+
+def test_a_constant_that_widens_its_input_stays() -> None:
+    ports = "float[1,1,4,4] x, float[1,3,1,1] k, float[2,3,1,1] w"
+    text = f"g ({ports}) => (float[1,2,4,4] y) {{ m = Mul(x, k) y = Conv(m, w) }}"
+    generator = np.random.default_rng(0)
+    constants = {"k": generator.normal(size=(1, 3, 1, 1)), "w": generator.normal(size=(2, 3, 1, 1))}
+    before = model(text, **{name: array.astype(np.float32) for name, array in constants.items()})
+    after, notes = apply(FOLD_BATCH_NORM, before)
+    assert [node.op_type for node in after.graph] == ["Mul", "Conv"]
+    assert "its constant may widen what it is combined with" in notes.declined[0].reason
