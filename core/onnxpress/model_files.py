@@ -24,6 +24,8 @@ _SERIALISED_TO_MEASURE = 1 << 26
 def load(path: Path) -> ir.Model:
     """Read an ONNX file; external weights stay on disk, memory-mapped: leave the files there while the model is used.
 
+    External tensors of attributes come into memory, for whatever moves or writes weights looks at initialisers alone.
+
     Raises:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
             that are missing, too short, or outside its folder.
@@ -42,6 +44,7 @@ def load(path: Path) -> ir.Model:
     for tensor in _initializers(model):
         if isinstance(tensor, ir.ExternalTensor):
             _check_extent(tensor, path)
+    _read_attributes(model, path)
     return model
 
 
@@ -169,6 +172,19 @@ def _check_external_data(proto: onnx.ModelProto, path: Path) -> None:
             )
         if not target.is_file():
             raise InvalidModel(f"{path}: external data file {str(location)!r} of weight {tensor.name!r} is missing")
+
+
+def _read_attributes(model: ir.Model, path: Path) -> None:
+    holders: list[ir.Graph | ir.Function] = [model.graph, *model.functions.values()]
+    for holder in holders:
+        for node in holder.all_nodes():
+            for name, attribute in list(node.attributes.items()):
+                tensor = attribute.value
+                if attribute.type == ir.AttributeType.TENSOR and isinstance(tensor, ir.ExternalTensor):
+                    tensor.base_dir = path.absolute().parent
+                    _check_extent(tensor, path)
+                    copy = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
+                    node.attributes[name] = ir.AttrTensor(name, copy)
 
 
 def _check_extent(tensor: ir.ExternalTensor, path: Path) -> None:

@@ -237,6 +237,49 @@ class TestExternalData:
         assert "refers to '../secret', outside the model's folder" in refusal(path)
 
 
+class TestExternalAttributes:
+    """`onnx.save_model(..., convert_attribute=True)` moves the tensors of Constant nodes out of the file too."""
+
+    @pytest.fixture
+    def path(self, tmp_path: Path) -> Path:
+        folder = tmp_path / "model"
+        folder.mkdir()
+        constant = "Constant<value = float[4] {1, 2, 3, 4}>()"
+        proto = onnx.parser.parse_model(
+            f"""<ir_version: 9, opset_import: ["" : 17, "own" : 1]>
+            agraph (bool c, float[4] x) => (float[4] y) {{
+                a = {constant} s = Add(x, a) f = own.plus(s)
+                y = If(c) <then_branch = t () => (float[4] p) {{ b = {constant} p = Add(f, b) }},
+                           else_branch = e () => (float[4] q) {{ q = Identity(f) }}>
+            }}
+            <domain: "own", opset_import: ["" : 17]> plus (u) => (v) {{ k = {constant} v = Add(u, k) }}"""
+        )
+        for tensor in model_files._tensors(proto):  # the parser's are not raw, and only raw ones are moved
+            tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor)))
+        onnx.save_model(
+            proto,
+            folder / "m.onnx",
+            save_as_external_data=True,
+            location="weights",
+            size_threshold=0,
+            convert_attribute=True,
+        )
+        assert (folder / "weights").stat().st_size >= 32
+        return folder / "m.onnx"
+
+    def test_a_copy_elsewhere_is_complete(self, path: Path):
+        loaded = model_files.load(path)
+        (path.parent / "weights").unlink()
+        (copy,) = model_files.save(loaded, path.parent.parent / "copy.onnx")
+        fed = {"c": np.array(True), "x": np.zeros(4, np.float32)}
+        assert Session(copy, threads=1).run(fed)["y"].tolist() == [3, 6, 9, 12]
+        assert Session(loaded, threads=1).run(fed)["y"].tolist() == [3, 6, 9, 12]
+
+    def test_a_truncated_file_is_named(self, path: Path):
+        os.truncate(path.parent / "weights", 7)
+        assert refusal(path).endswith("of 'weights', which has only 7; the file is truncated")
+
+
 class TestAtomicWriting:
     @pytest.mark.parametrize("external", [False, True], ids=["inline", "external"])
     def test_a_full_disk_leaves_the_old_model(self, tmp_path: Path, monkeypatch, external: bool):
