@@ -24,6 +24,7 @@ def model_path(tmp_path: Path) -> Path:
     )
     path = tmp_path / "model.onnx"
     model_files.save(model, path)
+    np.savez(f"{path}.npz", x=np.ones((2, 3, 8, 8), np.float32))
     return path
 
 
@@ -68,6 +69,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["convert", "{model}", "-o", "out.onnx", "--frontend", "onx"], 2, "no frontend is called 'onx'"),
         (["convert", "absent.onnx", "-o", "out.onnx"], 1, "absent.onnx does not exist"),
         (["compress", "{model}", "-o", "out.onnx"], 1, "--data"),
+        (
+            ["convert", "{model}", "-o", "out.onnx", "--report", "r.html"],
+            2,
+            "--report writes .json or .txt, not 'r.html'",
+        ),
+        (["convert", "{model}", "-o", "o.txt", "--backend", "onnx", "--report", "o.txt"], 2, "are the same file"),
+        (["compress", "{model}", "--data", "{model}.npz", "--set", "*.exclude_nodes=zz"], 2, "'zz'"),
         (["compress", "{model}", "--set", "calibrate"], 2, "--set takes PASS.OPTION=VALUE"),
         (["compress", "{model}", "--set", "calibrat.x=1"], 2, "no pass for 'calibrat.x'"),
         (["compress", "{model}", "--set", "calibrate.observr=mse"], 2, "did you mean 'observer'?"),
@@ -154,4 +162,4 @@ def test_ctrl_c_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     monkeypatch.setattr(cli.cli, "main", interrupt)
     assert _run([]) == 1
-    assert capsys.readouterr().err == "onnxpress: interrupted; nothing was written\n"
+    assert capsys.readouterr().err == "onnxpress: interrupted; no file is half-written\n"

@@ -118,7 +118,7 @@ def test_ctrl_c_during_calibration_leaves_nothing_behind(tmp_path: Path) -> None
     os.kill(process.pid, signal.SIGINT)
     _, message = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert message.splitlines()[-1] == "onnxpress: interrupted; nothing was written"
+    assert message.splitlines()[-1] == "onnxpress: interrupted; no file is half-written"
     left = {path.name for path in tmp_path.iterdir()} - {"__pycache__"}
     assert left == {"whole.onnx", "slow.py", "calibrating"}
 

@@ -11,8 +11,8 @@ from onnxpress.runtime import Session
 WEIGHTS = {"v": numbers(4, 4, 1, 1), "u": numbers(3, 12, 1, 1, seed=5)}
 BODIES = {
     "one Concat, both cut off": "a = Conv(x, v) r = Relu(a) c = Concat<axis = 1>(r, r, r) y = Conv(c, u)",
-    "nested, the outer one with negatives": """a = Conv(x, v) r = Relu(a) b = Conv(r, v) s = Relu(b)
-        d = Conv(s, v) c = Concat<axis = 1>(r, s) e = Concat<axis = 1>(c, d) y = Conv(e, u)""",
+    "nested, the outer one with negatives": """a = Conv(x, v) r = Relu(a) b = Conv(x, v) s = Relu(b)
+        d = Conv(x, v) c = Concat<axis = 1>(r, s) e = Concat<axis = 1>(c, d) y = Conv(e, u)""",
 }
 
 

@@ -70,7 +70,7 @@ def _run(arguments: list[str] | None) -> int:
         error.show()
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
-        return _fail("interrupted; nothing was written", 1)
+        return _fail("interrupted; no file is half-written", 1)
     except (InvalidOption, InvalidRecipe, UnknownName) as error:
         return _fail(str(error), 2)
     except OnnxpressError as error:

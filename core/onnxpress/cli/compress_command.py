@@ -55,10 +55,11 @@ def command(
 ) -> None:
     """Take MODEL through a recipe, measure what that did, and write the result."""
     from onnxpress.cli.progress import progress
-    from onnxpress.cli.reporting import show
+    from onnxpress.cli.reporting import check_report, show
     from onnxpress.registry import Registry
     from onnxpress.workflow import compress
 
+    check_report(report, given["out"])
     registry = Registry()
     result = compress(
         model,

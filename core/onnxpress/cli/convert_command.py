@@ -42,10 +42,11 @@ def command(
     MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb) or an ONNX file.
     """
     from onnxpress.cli.progress import progress
-    from onnxpress.cli.reporting import show
+    from onnxpress.cli.reporting import check_report, show
     from onnxpress.registry import Registry
     from onnxpress.workflow import convert
 
+    check_report(report, out)
     registry = Registry()
     result = convert(
         model,

@@ -10,19 +10,35 @@ from typing import Any
 
 import click
 
+from onnxpress.errors import InvalidOption
 from onnxpress.files import atomic
 from onnxpress.kinds import Report
 from onnxpress.records import Run
 from onnxpress.registry import Registry
 
+_REPORTS = {".json": "json", ".txt": "text"}
+
+
+def check_report(report: Path | None, out: Path | None) -> None:
+    """Refuse a report file that could not be written as asked, before anything slow is done.
+
+    Raises:
+        InvalidOption: The suffix is neither ``.json`` nor ``.txt``, or the report would replace the model.
+    """
+    if report is None:
+        return
+    if report.suffix not in _REPORTS:
+        raise InvalidOption(f"--report writes {' or '.join(_REPORTS)}, not {report.name!r}")
+    if out is not None and report.absolute() == out.absolute():
+        raise InvalidOption(f"--report and --out are the same file, {out}")
+
 
 def show(run: Run, registry: Registry, *, as_json: bool, report: Path | None) -> None:
-    """Print a run, and write it to `report` too: JSON when its suffix is ``.json``, else text."""
+    """Print a run, and write it to `report` too."""
     click.echo(registry.get(Report, "json" if as_json else "text").render(run).rstrip("\n"))
     if report is not None:
         with atomic(report) as staged:
-            kind = "json" if report.suffix == ".json" else "text"
-            staged.write_text(registry.get(Report, kind).render(run), encoding="utf-8")
+            staged.write_text(registry.get(Report, _REPORTS[report.suffix]).render(run), encoding="utf-8")
         click.echo(f"report: {report}", err=True)
 
 
