@@ -18,10 +18,13 @@ _PLAIN = frozenset(("__tensor__", "__numpy__", "__keras_tensor__", "__tuple__", 
 def refuse_code(config: dict[str, Any], source: str) -> None:
     """Refuse a model configuration that holds a Lambda layer or a custom object.
 
+    The training configuration of the model itself is not searched, as nothing loads it; those of models inside are.
+
     Raises:
         UnsupportedModel: It does; the message names the layers.
     """
-    found = dict.fromkeys(_code_in(config, str(config.get("config", {}).get("name", ""))))
+    loaded = {key: value for key, value in config.items() if key != "compile_config"}
+    found = dict.fromkeys(_code_in(loaded, str(config.get("config", {}).get("name", ""))))
     if found:
         raise UnsupportedModel(
             f"{source} would run code of its own: {', '.join(found)}; "
@@ -43,9 +46,8 @@ def _code_in(item: Any, owner: str) -> Iterator[str]:
         if kind:
             yield f"{kind} in {owner!r}" if owner else kind
             return
-    for key, child in item.items():
-        if key != "compile_config":
-            yield from _code_in(child, owner)
+    for child in item.values():
+        yield from _code_in(child, owner)
 
 
 def _code_of(item: dict[str, Any]) -> str | None:

@@ -55,6 +55,18 @@ def test_code_is_found_at_any_depth_and_named(layer: dict[str, Any], found: str)
         refuse_code(model(**layer), "net.keras")
 
 
-def test_the_training_configuration_is_not_searched() -> None:
+def test_the_training_configuration_of_the_model_is_not_searched() -> None:
     config = {**model(class_name="Dense", config={}), "compile_config": {"loss": {"class_name": "function"}}}
     refuse_code(config, "net.keras")
+
+
+def test_the_training_configuration_of_a_model_inside_is_searched() -> None:
+    inner = {**model(class_name="Dense", config={}), "compile_config": {"loss": {"class_name": "__lambda__"}}}
+    with pytest.raises(UnsupportedModel, match="would run code of its own: Python lambda in 'net'"):
+        refuse_code(model(**inner), "net.keras")
+
+
+def test_a_layer_cannot_hide_code_behind_the_name_of_the_training_configuration() -> None:
+    layer = {"class_name": "Dense", "config": {"name": "d", "compile_config": {"class_name": "Lambda", "config": {}}}}
+    with pytest.raises(UnsupportedModel, match="would run code of its own: Lambda layer in 'd'"):
+        refuse_code(model(**layer), "net.keras")
