@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     import onnx_ir as ir
 
 OLDEST_OPSET = 11
+_FIXED_WEIGHTS = 4  # the first IR version with initialisers that are not inputs
 _TYPES = (("onnx_ir", "Model"), ("onnx", "ModelProto"))
 
 
 def load(source: Any) -> ir.Model:
     """Read an ONNX model; one in memory is copied, weights beside a file stay memory-mapped.
+
+    An input that has an initialiser (what PyTorch's ``keep_initializers_as_inputs`` writes) becomes a plain weight.
 
     Args:
         source: The path of an ``.onnx`` file, an `onnx.ModelProto`, or an `onnx_ir.Model`.
@@ -34,6 +37,7 @@ def load(source: Any) -> ir.Model:
             f"{_title(source)} uses opset {opset}, older than {OLDEST_OPSET}; "
             "raise it first with onnx.version_converter.convert_version"
         )
+    _fix_weights(model)
     return model
 
 
@@ -61,6 +65,13 @@ def _read(source: Any) -> ir.Model:
             raise InvalidModel(f"the onnx.ModelProto is not a valid model: {first_line(error)}") from error
         return model_files.from_proto(source)
     raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no ONNX model")
+
+
+def _fix_weights(model: ir.Model) -> None:
+    from onnx_ir.passes.common import RemoveInitializersFromInputsPass
+
+    if RemoveInitializersFromInputsPass()(model).modified:
+        model.ir_version = max(model.ir_version, _FIXED_WEIGHTS)
 
 
 def _starts_like_onnx(path: Path) -> bool:

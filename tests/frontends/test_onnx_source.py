@@ -6,6 +6,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+import onnxpress
 from onnxpress import model_files
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.testing import assert_equivalent
@@ -53,6 +54,21 @@ def test_a_protobuf(model: ir.Model) -> None:
     proto = model_files.to_proto(model)
     assert accepts(proto)
     same(load(proto), model)
+
+
+def test_an_input_with_an_initialiser_becomes_a_weight(model: ir.Model, tmp_path: Path) -> None:
+    model.graph.inputs.append(model.graph.initializers["w"])
+    model.ir_version = 3
+    model_files.save(model, tmp_path / "torch.onnx")
+    for source in (tmp_path / "torch.onnx", model_files.to_proto(model), model):
+        loaded = load(source)
+        assert [value.name for value in loaded.graph.inputs] == ["x"]
+        same(loaded, model)
+        data = {"x": np.ones((8, 3), np.float32)}
+        compressed = onnxpress.compress(source, data=data).model
+        assert [value.name for value in compressed.graph.inputs] == ["x"]
+        assert "QuantizeLinear" in [node.op_type for node in compressed.graph]
+    assert [value.name for value in model.graph.inputs] == ["x", "w"]
 
 
 def test_other_things_are_not_accepted(tmp_path: Path) -> None:
