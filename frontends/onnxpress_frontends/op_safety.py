@@ -8,6 +8,7 @@ tolerated where nothing but the checkpoint reader calls them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
@@ -31,28 +32,43 @@ _HARMFUL = """
     DataServiceDataset DataServiceDatasetV2 DataServiceDatasetV3 DataServiceDatasetV4
     TPUCompile TPUExecute ConfigureDistributedTPU
 """
-_CHECKPOINT = "Save SaveV2 SaveSlices Restore RestoreV2 RestoreSlice MergeV2Checkpoints"
 
 HARMFUL = frozenset(_HARMFUL.split())
 """Refused wherever they are."""
 
-CHECKPOINT = frozenset(_CHECKPOINT.split())
-"""Refused where loading or a signature could call them."""
+CHECKPOINT_WRITERS = frozenset(("Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints"))
+"""Refused wherever loading could call them."""
+
+CHECKPOINT = CHECKPOINT_WRITERS | {"Restore", "RestoreV2", "RestoreSlice"}
+"""Refused where an initialiser or a signature could call them."""
 
 
-def refuse_harmful(graph: Any, source: str, *, callable_functions: Iterable[str] | None = None) -> None:
-    """Refuse a `GraphDef` with an operator of `HARMFUL`, or one of `CHECKPOINT` where a user could call it.
+@dataclass(frozen=True)
+class Roots:
+    """Nodes and tensors of the main graph, and functions, that TensorFlow may run; and what they must not reach."""
+
+    nodes: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    forbidden: frozenset[str] = CHECKPOINT
+
+
+def refuse_harmful(graph: Any, source: str, *, roots: Iterable[Roots] | None = None) -> None:
+    """Refuse a `GraphDef` with an operator of `HARMFUL`, or one of `CHECKPOINT` where it could run.
 
     Args:
         graph: The graph with its function library.
         source: What the message names.
-        callable_functions: Functions that loading or a signature may run, directly; None: everything in the graph.
+        roots: Where execution may begin; None: anything in the graph may run.
 
     Raises:
         UnsupportedModel: Such an operator is there; the message lists them with their first nodes.
     """
-    suspects = [(place, node) for place, node in _nodes(graph) if node.op in HARMFUL]
-    suspects += [(place, node) for place, node in _reachable(graph, callable_functions) if node.op in CHECKPOINT]
+    everything = list(_nodes(graph))
+    suspects = [(place, node) for place, node in everything if node.op in HARMFUL]
+    if roots is None:
+        suspects += [(place, node) for place, node in everything if node.op in CHECKPOINT]
+    for root in roots or ():
+        suspects += [(place, node) for place, node in _reachable(graph, root) if node.op in root.forbidden]
     found: dict[str, str] = {}
     for place, node in suspects:
         found.setdefault(node.op, f"{node.op} (first {place!r})")
@@ -69,12 +85,14 @@ def _nodes(graph: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{function.signature.name}/{node.name}", node) for node in function.node_def)
 
 
-def _reachable(graph: Any, roots: Iterable[str] | None) -> Iterator[tuple[str, Any]]:
-    if roots is None:
-        yield from _nodes(graph)
-        return
+def _reachable(graph: Any, roots: Roots) -> Iterator[tuple[str, Any]]:
+    """What the roots depend on in the main graph, by data or control, and then all that those nodes call."""
     library = {function.signature.name: function for function in graph.library.function}
-    pending, seen = [name for name in roots if name in library], set[str]()
+    pending = [name for name in roots.functions if name in library]
+    for node in _dependencies(graph, roots.nodes):
+        yield node.name, node
+        pending += [called for called in _called(node) if called in library]
+    seen = set[str]()
     while pending:
         name = pending.pop(0)
         if name in seen:
@@ -83,6 +101,17 @@ def _reachable(graph: Any, roots: Iterable[str] | None) -> Iterator[tuple[str, A
         for node in library[name].node_def:
             yield f"{name}/{node.name}", node
             pending += [called for called in _called(node) if called in library]
+
+
+def _dependencies(graph: Any, tensors: Iterable[str]) -> Iterator[Any]:
+    nodes = {node.name: node for node in graph.node}
+    pending, seen = list(tensors), set[str]()
+    while pending:
+        name = pending.pop().removeprefix("^").partition(":")[0]
+        if name in nodes and name not in seen:
+            seen.add(name)
+            yield nodes[name]
+            pending += nodes[name].input
 
 
 def _called(node: Any) -> Iterator[str]:

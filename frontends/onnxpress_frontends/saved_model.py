@@ -10,6 +10,7 @@ from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.functions import name_endpoints
 from onnxpress_frontends.named_function import NamedFunction
 from onnxpress_frontends.op_safety import refuse_harmful
+from onnxpress_frontends.saved_model_roots import roots_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 GRAPH_FILE = "saved_model.pb"
@@ -61,9 +62,10 @@ def _inspect(folder: Path) -> None:
 
     try:
         model = SavedModel.FromString(path.read_bytes())
+        roots = [roots_of(meta) for meta in model.meta_graphs]
     except (DecodeError, OSError) as error:
         raise InvalidModel(f"{path} is truncated or corrupt") from error
     if not model.meta_graphs:
         raise InvalidModel(f"{path} is truncated or corrupt: it holds no graph")
-    for meta in model.meta_graphs:
-        refuse_harmful(meta.graph_def, str(folder), callable_functions=sorted(meta.object_graph_def.concrete_functions))
+    for meta, reach in zip(model.meta_graphs, roots, strict=True):
+        refuse_harmful(meta.graph_def, str(folder), roots=reach)
