@@ -22,6 +22,7 @@ def load(source: Any) -> ir.Model:
     """Read an ONNX model; one in memory is copied, weights beside a file stay memory-mapped.
 
     An input that has an initialiser (what PyTorch's ``keep_initializers_as_inputs`` writes) becomes a plain weight.
+    Nodes without a name get one here, the same for every command: what `inspect` lists can be excluded by name.
 
     Args:
         source: The path of an ``.onnx`` file, an `onnx.ModelProto`, or an `onnx_ir.Model`.
@@ -30,6 +31,8 @@ def load(source: Any) -> ir.Model:
         InvalidModel: The file is missing, truncated or corrupt, or the ONNX checker rejects the model.
         UnsupportedModel: The model is older than opset 11.
     """
+    from onnx_ir.passes.common import NameFixPass
+
     model = _read(source)
     opset = model.opset_imports.get("", OLDEST_OPSET)
     if opset < OLDEST_OPSET:
@@ -38,6 +41,7 @@ def load(source: Any) -> ir.Model:
             "raise it first with onnx.version_converter.convert_version"
         )
     _fix_weights(model)
+    NameFixPass()(model)
     return model
 
 

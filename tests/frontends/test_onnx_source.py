@@ -71,6 +71,18 @@ def test_an_input_with_an_initialiser_becomes_a_weight(model: ir.Model, tmp_path
     assert [value.name for value in model.graph.inputs] == ["x", "w"]
 
 
+def test_nodes_without_a_name_get_one_that_lasts() -> None:
+    nameless = parse(
+        "agraph (float[N, 3] x) => (float[N, 3] y) { a = Relu(x) i = Identity(a) b = Sigmoid(i) y = Relu(b) }"
+    )
+    for node in nameless.graph:
+        node.name = None
+    named = {node.outputs[0].name: node.name for node in load(nameless).graph}
+    assert all(named.values()) and len(set(named.values())) == 4
+    converted = onnxpress.convert(nameless).model
+    assert [node.name for node in converted.graph] == [named["a"], named["b"], named["y"]]
+
+
 def test_other_things_are_not_accepted(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("no model")
     assert not any(
