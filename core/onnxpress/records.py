@@ -181,6 +181,8 @@ class Inspection:
         outputs: What comes out.
         operators: Nodes of each operator, subgraphs included, most frequent first; other domains as ``domain.Op``.
         nodes: Nodes in all.
+        node_names: Name of each, empty where it has none, in the order of the graph.
+        node_ops: Operator of each, in that order.
         parameters: Elements of all initialisers that are not quantisation parameters.
         bytes: Bytes of all initialisers.
         macs: Multiply-accumulates for one sample, dynamic dimensions taken as 1.
@@ -195,6 +197,8 @@ class Inspection:
     outputs: tuple[PortShape, ...]
     operators: Mapping[str, int]
     nodes: int
+    node_names: tuple[str, ...]
+    node_ops: tuple[str, ...]
     parameters: int
     bytes: int
     macs: int

@@ -58,4 +58,4 @@ class Exclusions:
 
 def _nearest(name: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else "; `onnxpress inspect` lists the nodes"
+    return f"; did you mean {near[0]!r}?" if near else "; `onnxpress inspect --nodes` lists them"

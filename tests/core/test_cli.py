@@ -139,6 +139,15 @@ def test_json_of_one_model(command: list[str], model_path: Path, capsys: pytest.
     assert json.loads(capsys.readouterr().out)
 
 
+def test_inspect_lists_the_nodes_on_request(model_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert _run(["inspect", str(model_path), "--nodes"]) == 0
+    assert capsys.readouterr().out.splitlines()[-2:] == ["node (Conv)", "node_1 (Relu)"]
+    assert _run(["inspect", str(model_path)]) == 0
+    assert "(Conv)" not in capsys.readouterr().out
+    assert _run(["inspect", str(model_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["node_names"] == ["node", "node_1"]
+
+
 def test_compare(model_path: Path, data_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["compare", str(model_path), str(model_path), "--data", str(data_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outputs"][0]["max_abs"] == 0

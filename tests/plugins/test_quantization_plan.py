@@ -81,8 +81,8 @@ def test_excluded_operators_stay_float_and_an_excluded_activation_does_not_vanis
     ("excluded", "sentence"),
     [
         ({"exclude_nodes": ["conv1"]}, "exclude_nodes: no node is called 'conv1'; did you mean 'conv'?"),
-        ({"exclude_nodes": ["zzz"]}, "exclude_nodes: no node is called 'zzz'; `onnxpress inspect` lists the nodes"),
-        ({"exclude_patterns": ["z*"]}, "exclude_patterns: no node's name matches 'z*'; `onnxpress inspect` lists the"),
+        ({"exclude_nodes": ["zzz"]}, "exclude_nodes: no node is called 'zzz'; `onnxpress inspect --nodes` lists them"),
+        ({"exclude_patterns": ["z*"]}, "exclude_patterns: no node's name matches 'z*'; `onnxpress inspect --nodes`"),
         ({"exclude_ops": ["Add"]}, "exclude_ops: the model has no 'Add'; it has Conv, Relu"),
     ],
 )

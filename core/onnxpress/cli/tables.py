@@ -51,8 +51,8 @@ def benchmark_table(benchmark: Benchmark) -> str:
     return "\n".join([*lines, *benchmark.explanation, *(f"warning: {line}" for line in benchmark.warnings)])
 
 
-def inspection_table(inspection: Inspection) -> str:
-    """Ports, figures, and operators by number."""
+def inspection_table(inspection: Inspection, *, nodes: bool = False) -> str:
+    """Ports, figures, and operators by number; then every node, if wanted."""
     ports = [_port_row("input", port) for port in inspection.inputs]
     ports += [_port_row("output", port) for port in inspection.outputs]
     unknown = f" ({inspection.macs_unknown} nodes unknown)" if inspection.macs_unknown else ""
@@ -64,12 +64,14 @@ def inspection_table(inspection: Inspection) -> str:
         ("opsets", ", ".join(f"{domain or 'ai.onnx'} {version}" for domain, version in inspection.opsets.items())),
         ("producer", inspection.producer or "unknown"),
     ]
+    listed = [f"{name} ({op})" for name, op in zip(inspection.node_names, inspection.node_ops, strict=True)]
     operators = [(name, str(count)) for name, count in inspection.operators.items()]
     return "\n".join(
         (
             _render(("", "name", "type", "shape"), ports),
             _render(("", ""), figures),
             _render((f"{inspection.nodes} nodes", "number"), operators),
+            *(listed if nodes else ()),
         )
     )
 

@@ -33,6 +33,8 @@ def inspect(model: ir.Model) -> Inspection:
         outputs=_ports(model.graph.outputs),
         operators=dict(sorted(operators.items(), key=lambda item: (-item[1], item[0]))),
         nodes=len(nodes),
+        node_names=tuple(node.name or "" for node in nodes),
+        node_ops=tuple(node.op_type for node in nodes),
         parameters=sum(tensor.size for tensor in _parameters(model)),
         bytes=size(model),
         macs=total,

@@ -12,7 +12,7 @@ def test_counts() -> None:
     found = inspect(
         model(
             """g (float[N,3,8,8] x, float[4,3,3,3] w, float[256,5] m) => (float[N,5] y) {
-                c = Conv<pads=[1,1,1,1]>(x, w) r = Relu(c) f = Flatten(r) p = MatMul(f, m) y = Relu(p) }""",
+                [stem] c = Conv<pads=[1,1,1,1]>(x, w) r = Relu(c) f = Flatten(r) p = MatMul(f, m) y = Relu(p) }""",
             w=WEIGHT,
             m=np.ones((256, 5), np.float32),
         )
@@ -21,6 +21,8 @@ def test_counts() -> None:
     assert [(port.name, port.shape) for port in found.outputs] == [("y", ("N", 5))]
     assert list(found.operators.items()) == [("Relu", 2), ("Conv", 1), ("Flatten", 1), ("MatMul", 1)]
     assert found.nodes == 5
+    assert found.node_names == ("stem", "", "", "", "")
+    assert found.node_ops == ("Conv", "Relu", "Flatten", "MatMul", "Relu")
     assert found.parameters == WEIGHT.size + 256 * 5
     assert found.bytes == 4 * found.parameters
     assert found.macs == 4 * 64 * 27 + 256 * 5
@@ -67,4 +69,5 @@ def test_subgraphs_count() -> None:
         )
     )
     assert found.operators == {"If": 1, "MatMul": 1, "Relu": 1}
+    assert sorted(found.node_ops) == ["If", "MatMul", "Relu"]
     assert found.macs == 8
