@@ -18,14 +18,12 @@ from onnxpress.data.feeding import batches
 from onnxpress.data.fitting import Chunk
 from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.runtime import Session
-from onnxpress_plugins.constants import array
+from onnxpress_plugins.signs import never_negative
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from onnxpress.kinds import Array, Dataset, Feeds, Port, Progress, RangeTracker
-
-_NON_NEGATIVE = {"Abs", "Exp", "HardSigmoid", "Relu", "Sigmoid", "Softmax", "Softplus"}
 
 
 def observe(
@@ -56,7 +54,7 @@ def observe(
     """
     computed = [value.name or "" for value in trackers if not value.is_graph_input()]
     session = Session(model, optimize=True, threads=threads, outputs=computed or None)
-    watched = [(value, tracker, not _is_non_negative(value)) for value, tracker in trackers.items()]
+    watched = [(value, tracker, not never_negative(value)) for value, tracker in trackers.items()]
     count = 0
     with progress.task("calibrating", _total(data, limit)) as advance:
         for feeds in islice(_singles(data, session.inputs), limit):
@@ -105,13 +103,3 @@ def _extremes(tensor: Array, value: ir.Value, sample: int, *, signed: bool) -> t
         f"calibration sample {sample} (the first is 0) puts {what} into tensor {value.name!r}, {origin}; "
         "check the preprocessing of the data and the weights of the model"
     )
-
-
-def _is_non_negative(value: ir.Value) -> bool:
-    maker = value.producer()
-    if maker is None or maker.domain:
-        return False
-    if maker.op_type == "Clip":
-        low = array(maker.inputs[1]) if len(maker.inputs) > 1 else None
-        return low is not None and low.item() >= 0
-    return maker.op_type in _NON_NEGATIVE

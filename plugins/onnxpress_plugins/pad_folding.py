@@ -19,7 +19,7 @@ import onnx_ir as ir
 from onnxpress.kinds import Context, Pass
 from onnxpress.records import Notes
 from onnxpress_plugins.constants import array, constant, remove
-from onnxpress_plugins.eligibility import clip
+from onnxpress_plugins.signs import never_negative
 
 
 class FoldPadding(ir.passes.InPlacePass):
@@ -88,16 +88,7 @@ def _max_pool_obstacle(pad: ir.Node, pool: ir.Node, pads: list[int]) -> str | No
         return "MaxPool behind it is dilated"
     if any(number >= size for number, size in zip(pads, (*kernel, *kernel), strict=True)):
         return "a window of MaxPool behind it would hold padding alone"
-    return None if _not_negative(source) else "what it pads may be negative, and MaxPool pads with minus infinity"
-
-
-def _not_negative(value: ir.Value | None) -> bool:
-    producer = None if value is None else value.producer()
-    if producer is None or producer.domain:
-        return False
-    return producer.op_type in ("Relu", "Sigmoid", "Softmax") or (
-        producer.op_type == "Clip" and clip(producer) is not None
-    )
+    return None if never_negative(source) else "what it pads may be negative, and MaxPool pads with minus infinity"
 
 
 def _add(node: ir.Node, pads: list[int]) -> None:
