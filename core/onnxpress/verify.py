@@ -46,7 +46,10 @@ def infer_shapes(model: ir.Model) -> None:
     Raises:
         InvalidModel: What is written in the graph contradicts what its operators give.
     """
-    proto = ir.serde.serialize_model(without_weights(model, keep=_SMALL))
+    try:
+        proto = ir.serde.serialize_model(without_weights(model, keep=_SMALL))
+    except Exception as error:  # a name that is no UTF-8, say: serialisation raises its own SerdeError
+        raise InvalidModel(f"the graph cannot be written as ONNX: {reason(error)}") from error
     try:
         inferred = _inferred(proto, values=True)
     except InvalidModel:
