@@ -55,7 +55,9 @@ def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
         InvalidModel: The protobuf breaks a rule of ONNX.
     """
     try:
-        return ir.serde.deserialize_model(proto)
+        model = ir.serde.deserialize_model(proto)
+        ir.serde.serialize_model(without_weights(model))  # what cannot be written again, a name that is no UTF-8, say
+        return model
     except Exception as error:  # deserialisation is not ours, and raises whatever a corrupt field provokes
         raise InvalidModel(f"{name} is not a valid ONNX model: {reason(error)}") from error
 
