@@ -168,7 +168,7 @@ class Catalog(Protocol):
 class Dataset(Protocol):
     """Samples for calibration or evaluation.  Iterating again starts again from the first sample.
 
-    Every item is one batch of feeds: input name to array.  `samples(batch=1)` in `onnxpress.data` re-batches.
+    Every item is one batch of feeds: input name to array.  `onnxpress.data.Samples` is one.
     """
 
     @property

@@ -36,6 +36,9 @@ from onnxpress_plugins.weight_rounding import CORRECTED, Rounding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_INPUT_CHANNELS = {"Conv": 1, "Gemm": -1}
+"""Axis of a layer's input that its weight's second axis runs over; layers that differ are left alone."""
+
 
 class ChannelMeans:
     """Watches one tensor: the mean of every channel over all samples and places."""
@@ -114,13 +117,17 @@ class CorrectBiases(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, bool(layers))
 
     def _has_place_for_bias(self, unit: Unit) -> bool:
-        if "bias" in unit.rule.inputs.values():
+        if "bias" not in unit.rule.inputs.values():
+            reason = "it has no bias to correct"
+        elif unit.node.op_type not in _INPUT_CHANNELS:
+            reason = f"the channels of {unit.node.op_type} lie otherwise than those of Conv and Gemm"
+        else:
             return True
-        self._context.notes.decline(unit.node, "it has no bias to correct")
+        self._context.notes.decline(unit.node, reason)
         return False
 
     def _measure(self, model: ir.Model, units: Sequence[Unit]) -> dict[ir.Value, NDArray[np.float64]]:
-        trackers = {next(unit.computed()): ChannelMeans(1 if unit.node.op_type == "Conv" else -1) for unit in units}
+        trackers = {next(unit.computed()): ChannelMeans(_INPUT_CHANNELS[unit.node.op_type]) for unit in units}
         data = self._context.data
         assert data is not None
         if not trackers:
