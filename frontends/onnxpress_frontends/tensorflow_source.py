@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
-from onnxpress_frontends import graphdef, keras_files, keras_models, saved_model
-from onnxpress_frontends.functions import trace
-from onnxpress_frontends.named_function import NamedFunction
+from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
+from onnxpress_frontends.opening import graphdef, keras_files, keras_models, saved_model
+from onnxpress_frontends.opening.functions import trace
+from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.tensorflow_import import quiet
-from onnxpress_frontends.tf2onnx_mapping import to_onnx
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from onnxpress_frontends.tensorflow_reference import TensorFlowReference
+    from onnxpress_frontends.opening.tensorflow_reference import TensorFlowReference
 
 _GRAPHS = (".pb",)
 _KERAS = (*keras_files.ARCHIVES, *keras_files.HDF5)
@@ -48,7 +48,7 @@ def load(
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
     from onnxpress import model_files
-    from onnxpress_frontends import dimensions, io_names, validity_gate
+    from onnxpress_frontends.finishing import dimensions, io_names, validity_gate
 
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
     with quiet():  # an operator that was copied may hold attributes that are no text
@@ -69,7 +69,7 @@ def reference(
     allow_custom_objects: bool = False,
 ) -> TensorFlowReference:
     """The source run by TensorFlow itself; options and errors as for `load`."""
-    from onnxpress_frontends.tensorflow_reference import TensorFlowReference
+    from onnxpress_frontends.opening.tensorflow_reference import TensorFlowReference
 
     return TensorFlowReference(_open(source, inputs, outputs, signature, allow_custom_objects))
 

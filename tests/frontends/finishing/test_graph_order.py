@@ -6,7 +6,7 @@ import onnx_ir as ir
 from onnxpress.testing import assert_equivalent
 from onnxpress.testing import model as parse
 from onnxpress.verify import verify
-from onnxpress_frontends.graph_order import put_in_order, weights_in_order
+from onnxpress_frontends.finishing.graph_order import put_in_order, weights_in_order
 
 TEXT = """agraph (float[2] x, float[2] v, float[2] w) => (float[2] y, float[2] z) {
     a = Relu(x)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from onnxpress_frontends.op_safety import CHECKPOINT_WRITERS, Roots
+from onnxpress_frontends.opening.op_safety import CHECKPOINT_WRITERS, Roots
 
 _INITIALISERS = ("saved_model_main_op", "legacy_init_op", "table_initializer")
 _LOCAL_VARIABLES = "local_variables"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.op_safety import CHECKPOINT, HARMFUL, refuse_harmful
+from onnxpress_frontends.opening.op_safety import CHECKPOINT, HARMFUL, refuse_harmful
 from onnxpress_frontends.tensorflow_source import load
 
 

@@ -9,8 +9,8 @@ import pytest
 from onnxpress import model_files
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.testing import model as parse
+from onnxpress_frontends.finishing.validity_gate import check, refuse_foreign_ops
 from onnxpress_frontends.tensorflow_source import load
-from onnxpress_frontends.validity_gate import check, refuse_foreign_ops
 
 
 def test_operators_without_onnx_form_are_listed_with_count_and_first_node(tf: Any) -> None:

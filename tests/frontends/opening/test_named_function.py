@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from onnxpress.errors import InvalidOption
-from onnxpress_frontends.named_function import NamedFunction, endpoints
+from onnxpress_frontends.opening.named_function import NamedFunction, endpoints
 
 
 def test_repeated_and_taken_names_are_numbered() -> None:

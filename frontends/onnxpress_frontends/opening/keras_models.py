@@ -12,8 +12,8 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.functions import output_names
-from onnxpress_frontends.named_function import Endpoint, NamedFunction, arguments, endpoints
+from onnxpress_frontends.opening.functions import output_names
+from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction, arguments, endpoints
 from onnxpress_frontends.tensorflow_import import import_keras, import_tensorflow, quiet
 
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.compiled_calls import release_compiled_calls
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.named_function import NamedFunction
-from onnxpress_frontends.op_handlers import HANDLERS
+from onnxpress_frontends.mapping.compiled_calls import release_compiled_calls
+from onnxpress_frontends.mapping.op_handlers import HANDLERS
+from onnxpress_frontends.mapping.tf2onnx_optimizers import optimizers
+from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
-from onnxpress_frontends.tf2onnx_optimizers import optimizers
 
 if TYPE_CHECKING:
     import onnx

@@ -10,7 +10,7 @@ from typing import Any
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.keras_safety import refuse_code
+from onnxpress_frontends.opening.keras_safety import refuse_code
 from onnxpress_frontends.tensorflow_import import import_keras, quiet
 
 ARCHIVES = (".keras",)

@@ -7,7 +7,7 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.named_function import NamedFunction, arguments, endpoints
+from onnxpress_frontends.opening.named_function import NamedFunction, arguments, endpoints
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 _TRACED = re.compile(r"^__inference_(.+)_\d+$")

@@ -7,10 +7,10 @@ from typing import Any
 
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.functions import name_endpoints
-from onnxpress_frontends.named_function import NamedFunction
-from onnxpress_frontends.op_safety import refuse_harmful
-from onnxpress_frontends.saved_model_roots import roots_of
+from onnxpress_frontends.opening.functions import name_endpoints
+from onnxpress_frontends.opening.named_function import NamedFunction
+from onnxpress_frontends.opening.op_safety import refuse_harmful
+from onnxpress_frontends.opening.saved_model_roots import roots_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 GRAPH_FILE = "saved_model.pb"

@@ -8,9 +8,9 @@ import numpy as np
 
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Port
-from onnxpress_frontends.dimensions import BATCH
+from onnxpress_frontends.finishing.dimensions import BATCH
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.named_function import Endpoint, NamedFunction
+from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
 from onnxpress_frontends.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ import pytest
 
 from onnxpress.errors import InvalidModel
 from onnxpress.testing import model as parse
-from onnxpress_frontends.dimensions import settle_dimensions
+from onnxpress_frontends.finishing.dimensions import settle_dimensions
 
 
 def test_what_inference_relates_to_an_input_keeps_its_name_and_the_rest_is_called_after_the_output() -> None:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
-from onnxpress_frontends.graph_order import put_in_order, weights_in_order
-from onnxpress_frontends.named_function import Endpoint, NamedFunction
+from onnxpress_frontends.finishing.graph_order import put_in_order, weights_in_order
+from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
 
 _COUNTER = re.compile(r"(_graph_outputs_Identity)?__\d+(?=$|[/:_])|:0$")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.keras_safety import refuse_code
+from onnxpress_frontends.opening.keras_safety import refuse_code
 
 
 def model(**layer: Any) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.graph_ends import GraphEnds
-from onnxpress_frontends.named_function import NamedFunction, endpoints
-from onnxpress_frontends.op_safety import refuse_harmful
+from onnxpress_frontends.opening.graph_ends import GraphEnds
+from onnxpress_frontends.opening.named_function import NamedFunction, endpoints
+from onnxpress_frontends.opening.op_safety import refuse_harmful
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 _VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp", "TemporaryVariable"))

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 from onnxpress.testing import model as parse
 from onnxpress.verify import verify
-from onnxpress_frontends.io_names import rename
-from onnxpress_frontends.named_function import Endpoint, NamedFunction
+from onnxpress_frontends.finishing.io_names import rename
+from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
 
 
 def source(inputs: dict[str, str], outputs: dict[str, str]) -> NamedFunction:

@@ -1,0 +1,1 @@
+"""From a file, a folder or an object to a TensorFlow function whose ends carry the user's names."""
