@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidOption
+
+if TYPE_CHECKING:
+    from onnxpress.kinds import Array
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,12 @@ class NamedFunction:
 
     Attributes:
         title: Name of the model.
-        function: The `tf.ConcreteFunction`; variables are captured, not passed.
+        function: The `tf.ConcreteFunction`.
         inputs: Its inputs, in the order in which it takes them.
         outputs: The outputs to keep, in the order the user knows.
         owner: What holds the captured variables, which a function does not keep alive itself.
+        weights: Arrays that the function takes as arguments after the inputs, in that order, by name of its tensor
+            (``"kernel:0"``); variables that it captures are not among them.
     """
 
     title: str
@@ -35,6 +40,7 @@ class NamedFunction:
     inputs: tuple[Endpoint, ...]
     outputs: tuple[Endpoint, ...]
     owner: Any
+    weights: Mapping[str, Array] = field(default_factory=dict)
 
     def select(self, inputs: Sequence[str] | None, outputs: Sequence[str] | None) -> NamedFunction:
         """The same function with only the `outputs` named, in that order.

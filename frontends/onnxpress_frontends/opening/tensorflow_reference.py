@@ -42,6 +42,7 @@ class TensorFlowReference:
         function = self._source.function
         try:
             passed = [tf.constant(feeds[end.name], dtype=end.tensor.dtype) for end in self._source.inputs]
+            passed += map(tf.constant, self._source.weights.values())
             results = tf.raw_ops.StatefulPartitionedCall(
                 args=[*passed, *function.captured_inputs],
                 Tout=[tensor.dtype for tensor in function.outputs],
