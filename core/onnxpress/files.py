@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from onnxpress.errors import OnnxpressError
@@ -16,12 +17,14 @@ from onnxpress.errors import OnnxpressError
 def staging(folder: Path) -> Iterator[Path]:
     """Yield an empty folder on the file system of `folder`; `publish` moves files out of it, the rest is deleted.
 
+    Its name tells the process, so that `remove_staged` finds it should the process die.
+
     Raises:
         OnnxpressError: `folder` cannot be created or written, or the disk is full.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".onnxpress-", dir=folder))
+        temporary = Path(tempfile.mkdtemp(prefix=f".onnxpress-{os.getpid()}-", dir=folder))
     except OSError as error:
         raise OnnxpressError(f"cannot write in {folder}: {error.strerror or error}") from error
     try:
@@ -31,6 +34,13 @@ def staging(folder: Path) -> Iterator[Path]:
         raise OnnxpressError(f"cannot write in {folder}: {why}") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def remove_staged(folders: Iterable[Path], process: int) -> None:
+    """Delete what a process that is dead had staged in `folders`."""
+    for folder in folders:
+        for staged in folder.glob(f".onnxpress-{process}-*"):
+            shutil.rmtree(staged, ignore_errors=True)
 
 
 def publish(staged: Path, destination: Path) -> None:

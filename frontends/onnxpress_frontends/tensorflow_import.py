@@ -40,6 +40,8 @@ def import_tensorflow() -> Any:
             import tensorflow
     except ImportError as error:
         raise MissingDependency(f"TensorFlow cannot be imported ({error}); pip install tensorflow") from error
+    logger = logging.getLogger("tensorflow")  # a checkpoint that could not be restored warns when it is collected
+    logger.setLevel(logger.level or logging.ERROR)
     return tensorflow
 
 

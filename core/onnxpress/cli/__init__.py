@@ -59,7 +59,9 @@ def cli() -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 asked for something that does not exist."""
-    sys.exit(_run(arguments))
+    from onnxpress.cli.supervising import supervise
+
+    sys.exit(supervise(lambda: _run(arguments), sys.argv[1:] if arguments is None else arguments))
 
 
 def _run(arguments: list[str] | None) -> int:
