@@ -1,8 +1,8 @@
 """Leave nothing in a graph that need not be there; the numbers stay the same.
 
-Functions are inlined.  Then, until nothing changes: nodes without effect go (`identity_removal`), shapes and constants
-are computed (`shape_resolving`, `constant_folding`), means over all pixels become GlobalAveragePool (`global_pooling`),
-and types and shapes are inferred, which the next round builds on.  At the end equal initialisers are merged
+Functions are inlined.  Then, until nothing changes: shapes are computed (`shape_resolving`), nodes without effect go
+(`identity_removal`), constants are computed (`constant_folding`), means over all pixels become GlobalAveragePool
+(`global_pooling`), and types and shapes are inferred, which the next round builds on.  At the end equal initialisers are merged
 (`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
 """
 
@@ -32,8 +32,8 @@ class CleanUp(ir.passes.InPlacePass):
     def __init__(self, notes: Notes, *, fold_limit: int) -> None:
         self.notes = notes
         self.rounds = (
-            RemoveIdentities(notes),
             ResolveShapes(notes),
+            RemoveIdentities(notes),
             FoldConstants(notes, limit=fold_limit),
             PoolGlobally(notes),
         )

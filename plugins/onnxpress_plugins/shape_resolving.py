@@ -1,9 +1,14 @@
 """Replace the computation of a shape by its result, where the sizes it picks are known.
 
 Converters compute the target of a Reshape at run time, ``Concat(Gather(Shape(x), 0), 8, 64)``, though only the batch
-is open.  Sizes are followed through Shape, Cast, Gather, Slice, Squeeze, Unsqueeze and Concat; a tensor of which every
-size is known becomes an initialiser, and a Reshape whose target has one unknown size takes ``-1`` for it, because the
-number of elements decides that one.
+is open.  What is known of shapes, and of the integers computed from them, is followed through the graph in symbols
+(`shape_facts`, `shape_arithmetic`, `output_shapes`).  Then
+
+* an integer tensor of which every element is known becomes an initialiser;
+* the target of a Reshape becomes one if a single size is open, ``-1``, or if every open one is that of the input on the
+  same axis, ``0``;
+* the target of an Expand becomes one if every open size is that of the input: ``1``;
+* a dimension that is found to be another, ``unk__3 = N``, takes its name.
 """
 
 from __future__ import annotations
@@ -12,11 +17,12 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import array, become, constant, initializer, remove
+from onnxpress_plugins.constants import become, constant, initializer, remove
 from onnxpress_plugins.naming import Names, title
-
-Sizes = list[int | None]
-"""Elements of an integer tensor of rank 0 or 1; None where one is known at run time only."""
+from onnxpress_plugins.output_shapes import output_shape, reshaped
+from onnxpress_plugins.shape_arithmetic import computed
+from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
+from onnxpress_plugins.symbolic_sizes import Size
 
 
 class ResolveShapes(ir.passes.InPlacePass):
@@ -27,74 +33,85 @@ class ResolveShapes(ir.passes.InPlacePass):
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """One sweep in topological order, in which what is known of a value is passed on."""
-        names, known = Names(model), dict[ir.Value, Sizes]()
+        names, facts = Names(model), ShapeFacts()
         resolved = 0
         for graph in model.graphs():
+            facts.meet(graph.inputs)
             for node in graph:
-                resolved += node.domain == "" and _resolve(node, known, names)
+                resolved += _resolve(node, facts, names)
+        for node in model.graph.all_nodes():
+            for output in node.outputs:
+                if not output.is_graph_output():
+                    facts.name_dimensions(output)
         self.notes.count("shapes resolved", resolved)
         return ir.passes.PassResult(model, bool(resolved))
 
 
-def _resolve(node: ir.Node, known: dict[ir.Value, Sizes], names: Names) -> bool:
-    if node.op_type == "Reshape":
-        return _resolve_target(node, known, names)
-    output = node.outputs[0]
-    if output.dtype not in (ir.DataType.INT64, ir.DataType.INT32) or output.shape is None or len(output.shape) > 1:
-        return False
-    sizes = _computed(node, known)
-    if sizes is None:
-        return False
-    if None in sizes or output.is_graph_output():
-        known[output] = sizes
-        return False
-    numbers = np.array(sizes, output.dtype.numpy())
-    become(output, numbers if len(output.shape) else numbers.reshape(()))
+def reshape_target(source: Sizes | None, target: Contents, *, copies: bool) -> list[int] | None:
+    """The constant that has the effect of `target` on a Reshape, None if there is none.
+
+    Args:
+        source: The shape of what is reshaped.
+        target: The shape asked for, computed by the model.
+        copies: Whether 0 stands for the input's size on that axis.
+    """
+    sizes = reshaped(source, target, copies=copies)
+    numbers = [size.number if size is not None and size.is_number else None for size in sizes]
+    if any(number is not None and number <= 0 for number in numbers):
+        return None
+    if numbers.count(None) < 2:
+        return [-1 if number is None else number for number in numbers]
+    for axis, (size, asked) in enumerate(zip(sizes, target, strict=True)):
+        here = source[axis] if source is not None and axis < len(source) else None
+        if numbers[axis] is None and copies and size is not None and size == here:
+            numbers[axis] = 0
+        elif numbers[axis] is None and asked == Size(-1):
+            numbers[axis] = -1
+    return [number for number in numbers if number is not None] if None not in numbers else None
+
+
+def expand_target(source: Sizes, target: Contents) -> list[int] | None:
+    """The constant that has the effect of `target` on an Expand of shape `source`, None if there is none."""
+    padded = [*[None] * (len(target) - len(source)), *source[max(0, len(source) - len(target)) :]]
+    numbers = []
+    for size, here in zip(target, padded, strict=True):
+        if size is None or not (size.is_number or size == here) or size.number < 1:
+            return None
+        numbers.append(size.number if size.is_number else 1)
+    return numbers
+
+
+def _resolve(node: ir.Node, facts: ShapeFacts, names: Names) -> bool:
+    sizes, output = output_shape(node, facts), node.outputs[0]
+    if sizes is not None:
+        facts.define(output, sizes)
+    facts.meet(node.outputs)
+    contents = computed(node, facts)
+    if contents is None:
+        return _resolve_target(node, facts, names)
+    numbers = [size.number for size in contents if size is not None and size.is_number]
+    if len(numbers) < len(contents) or output.is_graph_output():
+        facts.hold(output, contents)
+        return _resolve_target(node, facts, names)
+    assert output.dtype is not None and output.shape is not None
+    become(output, np.array(numbers, output.dtype.numpy()).reshape((len(numbers),) * len(output.shape)))
     remove([node])
     return True
 
 
-def _resolve_target(node: ir.Node, known: dict[ir.Value, Sizes], names: Names) -> bool:
-    target = node.inputs[1]
-    sizes = None if target is None else known.get(target)
-    if sizes is None or sizes.count(None) != 1 or any(size is not None and size <= 0 for size in sizes):
+def _resolve_target(node: ir.Node, facts: ShapeFacts, names: Names) -> bool:
+    if node.domain != "" or node.op_type not in ("Reshape", "Expand") or constant(node.inputs[1]) is not None:
+        return False
+    source, target = facts.shape(node.inputs[0]), facts.contents(node.inputs[1])
+    if target is None:
+        return False
+    if node.op_type == "Reshape":
+        numbers = reshape_target(source, target, copies=node.attributes.get_int("allowzero", 0) == 0)
+    else:
+        numbers = None if source is None else expand_target(source, target)
+    if numbers is None:
         return False
     assert node.graph is not None
-    numbers = np.array([-1 if size is None else size for size in sizes], np.int64)
-    node.replace_input_with(1, initializer(node.graph, names.fresh(f"{title(node)}_shape"), numbers))
+    shape = initializer(node.graph, names.fresh(f"{title(node)}_shape"), np.array(numbers, np.int64))
+    node.replace_input_with(1, shape)
     return True
-
-
-def _computed(node: ir.Node, known: dict[ir.Value, Sizes]) -> Sizes | None:
-    """The elements of the node's output, None when the node is not about shapes."""
-    value = node.inputs[0] if node.inputs else None
-    if node.op_type == "Shape":
-        sizes = None if value is None or value.shape is None else [_size(dim) for dim in value.shape]
-        return sizes and sizes[node.attributes.get_int("start", 0) : node.attributes.get_int("end", len(sizes))]
-    if node.op_type == "Concat":
-        parts = [_sizes(part, known) for part in node.inputs]
-        return None if None in parts else [size for part in parts if part is not None for size in part]
-    sizes = _sizes(value, known)
-    if sizes is None or node.op_type in ("Cast", "Squeeze", "Unsqueeze"):
-        return sizes
-    if node.op_type == "Gather":
-        places = array(node.inputs[1])
-        return None if places is None else [sizes[place] for place in places.reshape(-1)]
-    if node.op_type == "Slice":
-        bounds = [array(bound) for bound in (*node.inputs[1:3], *node.inputs[4:5])]
-        numbers = [int(bound.item()) for bound in bounds if bound is not None and bound.size == 1]
-        return sizes[slice(*numbers)] if len(numbers) == len(bounds) else None
-    return None
-
-
-def _sizes(value: ir.Value | None, known: dict[ir.Value, Sizes]) -> Sizes | None:
-    tensor = constant(value)
-    if tensor is None or value is None:
-        return None if value is None else known.get(value)
-    if tensor.dtype not in (ir.DataType.INT64, ir.DataType.INT32) or len(tensor.shape) > 1:
-        return None
-    return [int(size) for size in tensor.numpy().reshape(-1)]
-
-
-def _size(dim: int | ir.SymbolicDim) -> int | None:
-    return dim if isinstance(dim, int) else None

@@ -1,0 +1,147 @@
+"""What an operator says of the shape of its output, where ONNX's own inference only makes up a name.
+
+| operator                    | the shape of the output                                                          |
+|-----------------------------|----------------------------------------------------------------------------------|
+| Reshape                     | the target; one size, -1 or unknown, is what the number of elements leaves       |
+| Flatten                     | the products of the sizes before and behind the axis                             |
+| Tile                        | the input's sizes times the repeats                                              |
+| Slice                       | the input's size on every axis that is taken whole                               |
+| Expand, MatMul, elementwise | the operands' sizes, where all that are not 1 are equal                          |
+
+All of it holds in every run that gets past the operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
+from math import prod
+
+import onnx_ir as ir
+
+from onnxpress_plugins.constants import array
+from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
+from onnxpress_plugins.symbolic_sizes import ONE, Size
+
+_END = 2**31 - 1
+"""Slices up to here, or further, are meant to go to the end, however long the axis is."""
+
+
+def output_shape(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    """Size of every axis of the node's only output, None for those that are not known; None if nothing is."""
+    rule = _RULES.get(node.op_type) if node.domain == "" and len(node.outputs) == 1 else None
+    return None if rule is None else rule(node, facts)
+
+
+def reshaped(source: Sizes | None, target: Contents, *, copies: bool) -> Contents:
+    """The shape that Reshape gives.
+
+    Args:
+        source: The shape of what is reshaped.
+        target: The shape asked for; -1 and, if `copies`, 0 have Reshape's meaning.
+        copies: Whether 0 stands for the input's size on that axis; so does then a symbol that is 0 in the run.
+    """
+    total = None if source is None else prod(source, start=ONE)
+    sizes = [_asked(size, axis, source, target, copies=copies) for axis, size in enumerate(target)]
+    known = [size for size in sizes if size is not None]
+    if total is None or len(known) != len(sizes) - 1:
+        return sizes
+    place = sizes.index(None)
+    if target[place] == Size(-1) or all(map(_is_positive, known)):
+        sizes[place] = total.over(prod(known, start=ONE))
+    return sizes
+
+
+def _asked(size: Size | None, axis: int, source: Sizes | None, target: Contents, *, copies: bool) -> Size | None:
+    """What `target` alone says of `axis`, whose entry is `size`."""
+    here = source[axis] if source is not None and axis < len(source) else None
+    if size is None or size == Size(-1):
+        return None
+    if size.is_number or not copies:
+        return here if copies and size == Size(0) else size
+    if here is not None and size.vanishes_with(here):
+        return size
+    others = [other for place, other in enumerate(target) if place != axis]
+    alone = source is not None and size.vanishes_with(prod(source, start=ONE)) and all(map(_is_positive, others))
+    return size if alone else None
+
+
+def broadcast(shapes: Sequence[Contents]) -> Contents:
+    """The shape of what operands of these shapes give element by element."""
+    columns = zip_longest(*(reversed(sizes) for sizes in shapes), fillvalue=ONE)
+    return [_common(column) for column in columns][::-1]
+
+
+def _is_positive(size: Size | None) -> bool:
+    return size is not None and size.is_number and size.number > 0
+
+
+def _common(sizes: Sequence[Size | None]) -> Size | None:
+    others = [size for size in sizes if size != ONE]
+    numbers = [size for size in others if size is not None and size.is_number]
+    if numbers or not others:
+        return numbers[0] if numbers else ONE
+    return others[0] if all(size == others[0] for size in others) else None
+
+
+def _reshape(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    target = facts.contents(node.inputs[1])
+    copies = node.attributes.get_int("allowzero", 0) == 0
+    return None if target is None else reshaped(facts.shape(node.inputs[0]), target, copies=copies)
+
+
+def _flatten(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, axis = facts.shape(node.inputs[0]), node.attributes.get_int("axis", 1)
+    return None if sizes is None else [prod(sizes[:axis], start=ONE), prod(sizes[axis:], start=ONE)]
+
+
+def _tile(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, repeats = facts.shape(node.inputs[0]), facts.contents(node.inputs[1])
+    if sizes is None or repeats is None or len(sizes) != len(repeats):
+        return None
+    return [None if repeat is None else size * repeat for size, repeat in zip(sizes, repeats, strict=True)]
+
+
+def _slice(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, given = facts.shape(node.inputs[0]), [array(bound) for bound in node.inputs[1:] if bound is not None]
+    bounds = [[int(place) for place in bound] for bound in given if bound is not None]
+    if sizes is None or len(bounds) < max(2, len(node.inputs) - 1):
+        return None
+    starts, ends = bounds[:2]
+    axes = bounds[2] if len(bounds) > 2 else range(len(starts))
+    steps = bounds[3] if len(bounds) > 3 else [1] * len(starts)
+    cut = zip(axes, starts, ends, steps, strict=True)
+    shorter = {axis % len(sizes) for axis, start, end, step in cut if (start, step) != (0, 1) or end < _END}
+    return [None if axis in shorter else size for axis, size in enumerate(sizes)]
+
+
+def _expand(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, target = facts.shape(node.inputs[0]), facts.contents(node.inputs[1])
+    return None if sizes is None or target is None else broadcast([[*sizes], target])
+
+
+def _elementwise(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    shapes: list[Contents] = [[*sizes] for value in node.inputs if (sizes := facts.shape(value)) is not None]
+    return broadcast(shapes) if len(shapes) == len(node.inputs) else None
+
+
+def _matmul(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    left, right = (facts.shape(value) for value in node.inputs)
+    if left is None or right is None or min(len(left), len(right)) < 2:
+        return None
+    return [*broadcast([[*left[:-2]], [*right[:-2]]]), left[-2], right[-1]]
+
+
+_ELEMENTWISE = (
+    *("Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "Max", "Min", "Mean", "Sum", "Where"),
+    *("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "PRelu", "BitShift"),
+)
+_RULES: dict[str, Callable[[ir.Node, ShapeFacts], Contents | None]] = {
+    "Reshape": _reshape,
+    "Flatten": _flatten,
+    "Tile": _tile,
+    "Slice": _slice,
+    "Expand": _expand,
+    "MatMul": _matmul,
+    **dict.fromkeys(_ELEMENTWISE, _elementwise),
+}
