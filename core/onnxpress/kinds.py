@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     Feeds = Mapping[str, Array]
 
 
+WARNINGS_KEY = "onnxpress.warnings"
+"""Where a frontend leaves what the user must know of a conversion, in the `meta` of the model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Kind:
     """What every kind shares: a kebab-case name to be asked for by, and one line of help."""
@@ -69,7 +73,8 @@ class Frontend(Kind):
     Attributes:
         accepts: Whether a source (a `Path`, or an in-memory object) is this frontend's.  Cheap: it looks at names and
             first bytes and imports nothing heavy.
-        load: ``load(source, *, options...) -> ir.Model``.
+        load: ``load(source, *, options...) -> ir.Model``; sentences that the user must see go, as a list, into
+            ``model.meta[WARNINGS_KEY]``.
         reference: ``reference(source, *, same options...) -> Runner``: the source run by its own framework; None when
             onnxruntime on the loaded model is the reference.
     """

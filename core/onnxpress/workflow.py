@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress import __version__, model_files
 from onnxpress.errors import InvalidOption
-from onnxpress.kinds import Backend, Context, Pass, Progress, Silent
+from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Pass, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.sources import EVALUATION_BATCH, first_feeds, labels_of, open_samples, reading
@@ -147,6 +147,7 @@ def compress(
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
     after.producer_name, after.producer_version = "onnxpress", __version__
     run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
+    run.warnings += before.meta.get(WARNINGS_KEY, [])
     if samples is not None:
         run.random_data = samples.is_random
         run.warnings += samples.notes

@@ -1,17 +1,16 @@
-"""Calls of functions that TensorFlow was told to compile with XLA, dissolved into the graph.
+"""Calls of functions, made such that grappler dissolves them.
 
 Keras wraps a grouped convolution into ``tf.function(jit_compile=True)``.  Grappler leaves such calls alone, and tf2onnx
 copies them into the ONNX graph.  What ties a call to XLA are attributes of the call and of its function; without them
-grappler inlines it as any other, and a grouped Conv2D is left.
+grappler inlines it as any other, and a grouped Conv2D is left.  A call that took variables is stateless without them.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-_COMPILE = "_XlaMustCompile"
 _TIES = (
-    _COMPILE,
+    "_XlaMustCompile",
     "_noinline",
     "_has_manual_control_dependencies",
     "_read_only_resource_inputs",
@@ -19,15 +18,12 @@ _TIES = (
 )
 
 
-def release_compiled_calls(graph: Any) -> bool:
-    """Make every compiled call of a frozen `GraphDef` an ordinary one, in place; returns whether there were any."""
+def release_calls(graph: Any) -> None:
+    """Make every call in a frozen `GraphDef` an ordinary one, in place."""
     nodes = [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
     calls = [node for node in nodes if node.op in ("PartitionedCall", "StatefulPartitionedCall")]
-    if not any(node.attr[_COMPILE].b for node in calls if _COMPILE in node.attr):
-        return False
     for node in calls:
         node.op = "PartitionedCall"
     for owner in (*calls, *graph.library.function):
         for tie in _TIES:
             owner.attr.pop(tie, None)
-    return True

@@ -1,13 +1,57 @@
-"""tf2onnx's own graph optimisers, two of them mended.
+"""tf2onnx's own graph optimisers, run without the copies that its own loop makes, two of them mended.
 
-Of nodes that compute the same it keeps the first it meets, which varies from one process to the next; here the first by
-name stays.  And its Transpose optimiser fails on a scalar added after a convolution without bias (the hard swish of
-MobileNetV3), which leaves a pair of Transposes around every layer; here a scalar passes as any other operand does.
+Its loop copies the graph, weights and all, before each of twelve optimisers, so that one that fails can be undone.  Here
+a failure means that the graph is mapped again, and optimised without that one.
+
+Of nodes that compute the same tf2onnx keeps the first it meets, which varies from one process to the next; here the
+first by name stays.  And its Transpose optimiser fails on a scalar added after a convolution without bias (the hard
+swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a scalar passes as any operand does.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from onnxpress_frontends.foreign_errors import first_line
+
+
+def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
+    """Run the optimisers on a tf2onnx graph until none finds anything to do.
+
+    Args:
+        mapped: Makes the graph; called again after an optimiser has failed.
+
+    Returns:
+        The graph, and a sentence for each optimiser that was left out.
+    """
+    working, left_out = optimizers(), []
+    while True:
+        graph = mapped()
+        failed = _run(working, graph)
+        if failed is None:
+            graph.topological_sort(graph.get_nodes())
+            return graph, left_out
+        name, error = failed
+        del working[name]
+        left_out.append(f"tf2onnx's optimiser {name!r} failed and was left out: {first_line(error)}")
+
+
+def _run(working: Mapping[str, Any], graph: Any) -> tuple[str, Exception] | None:
+    iteration, changed = 0, True
+    while changed:
+        changed = False
+        for name, optimizer in working.items():
+            running = optimizer()
+            running.opt_iteration = iteration
+            try:
+                running._optimize(graph)
+                graph.delete_unused_nodes(graph.outputs)
+            except Exception as error:  # whatever a foreign graph provokes
+                return name, error
+            changed = changed or running.graph_been_opt
+        iteration += 1
+    return None
 
 
 def optimizers() -> dict[str, Any]:
