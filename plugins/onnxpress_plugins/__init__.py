@@ -15,6 +15,8 @@ def onnxpress_passes() -> Iterable[Pass]:
     from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
     from onnxpress_plugins.calibration import CALIBRATE
     from onnxpress_plugins.clean_up import CLEAN_UP
+    from onnxpress_plugins.gelu_fusion import FUSE_GELU
+    from onnxpress_plugins.layer_norm_fusion import FUSE_LAYER_NORM
     from onnxpress_plugins.pad_folding import FOLD_PADDING
     from onnxpress_plugins.qdq_insertion import INSERT_QDQ
 
@@ -23,6 +25,8 @@ def onnxpress_passes() -> Iterable[Pass]:
     yield CORRECT_BIASES
     yield FOLD_BATCH_NORM
     yield FOLD_PADDING
+    yield FUSE_GELU
+    yield FUSE_LAYER_NORM
     yield INSERT_QDQ
 
 

@@ -38,7 +38,7 @@ class PoolGlobally(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified)
 
     def _pool(self, node: ir.Node, names: Names) -> bool:
-        value, axes = node.inputs[0], _axes(node)
+        value, axes = node.inputs[0], reduced_axes(node)
         if value is None or not axes:
             return False
         if value.shape is None or value.dtype is None:
@@ -60,7 +60,7 @@ class PoolGlobally(ir.passes.InPlacePass):
         return True
 
 
-def _axes(node: ir.Node) -> list[int]:
+def reduced_axes(node: ir.Node) -> list[int]:
     """Reduced axes as written; empty when they are not constant or not given."""
     if len(node.inputs) > 1:
         axes = array(node.inputs[1])

@@ -1,0 +1,91 @@
+"""Find tensors that are normalised by their own mean and variance, and what to call the values this is done with.
+
+    M = mean(X),    V = mean((X - M)^2),    R = sqrt(V + epsilon)
+
+with one ReduceMean for each mean, or one GlobalAveragePool, which tf2onnx makes of some.  They are found by what they
+are, not by the operators they are made of: V by its argument, which must be ``X^2 - 2 X M + M^2`` as a `Polynomial`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import onnx_ir as ir
+
+from onnxpress_plugins.constants import array
+from onnxpress_plugins.derivation import derived
+from onnxpress_plugins.global_pooling import reduced_axes
+from onnxpress_plugins.polynomials import Polynomial
+
+X, M, V, R = (Polynomial.variable(name) for name in "XMVR")
+NORMALISED = (X - M) * R**-1
+ROUNDING = 1e-6
+"""Relative; coefficients that are one number in the formula were rounded to float32 more than once, at most."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Moments:
+    """A tensor, and the values that stand for its moments.
+
+    Attributes:
+        source: The tensor X.
+        axes: The axes of X over which the moments are taken, in order.
+        epsilon: What is added to the variance.
+        given: Values of the graph, and what they are in terms of X, M and R.
+        node: The node that takes the variance.
+    """
+
+    source: ir.Value
+    axes: tuple[int, ...]
+    epsilon: float
+    given: Mapping[ir.Value, Polynomial]
+    node: ir.Node
+
+
+def averaged_axes(node: ir.Node) -> tuple[int, ...]:
+    """The axes over which `node` takes the mean and keeps them with size 1; none if it does something else."""
+    source = node.inputs[0] if node.inputs else None
+    if node.domain or source is None or source.shape is None:
+        return ()
+    rank = len(source.shape)
+    if node.op_type == "GlobalAveragePool":
+        return tuple(range(2, rank))
+    if node.op_type != "ReduceMean" or not node.attributes.get_int("keepdims", 1):
+        return ()
+    return tuple(sorted(axis % rank for axis in reduced_axes(node)))
+
+
+def moments(node: ir.Node) -> Iterator[Moments]:
+    """The moments whose mean is the result of `node`."""
+    axes, source = averaged_axes(node), node.inputs[0] if node.inputs else None
+    if not axes or source is None:
+        return
+    given = {source: X, node.outputs[0]: M}
+    for value, read in derived(given, node.graph).items():
+        if read.is_close((X - M) ** 2, rtol=ROUNDING):
+            for user in dict.fromkeys(use.node for use in value.uses()):
+                if user.graph is node.graph and averaged_axes(user) == axes:
+                    for epsilon, roots in _deviations(user):
+                        yield Moments(source=source, axes=axes, epsilon=epsilon, given=given | roots, node=user)
+
+
+def _deviations(variance: ir.Node) -> Iterator[tuple[float, dict[ir.Value, Polynomial]]]:
+    """Every epsilon that is added to a variance, and what is computed of the square root of the sum."""
+    for value, read in derived({variance.outputs[0]: V}, variance.graph).items():
+        epsilon = read.factor(Polynomial.constant(1))
+        powers = {use.node.outputs[0]: _power(use.node) for use in value.uses() if use.idx == 0}
+        roots = {root: _ROOTS[power] for root, power in powers.items() if power in _ROOTS}
+        if roots and epsilon.size == 1 and read.is_close(V + epsilon, rtol=ROUNDING):
+            yield epsilon.item(), roots
+
+
+_ROOTS = {0.5: R, -0.5: R**-1}
+
+
+def _power(node: ir.Node) -> float | None:
+    """The power to which `node` raises its first input."""
+    if node.op_type == "Sqrt" and not node.domain:
+        return 0.5
+    exponent = array(node.inputs[1]) if node.op_type == "Pow" and not node.domain else None
+    return float(exponent.item()) if exponent is not None and exponent.size == 1 else None
