@@ -1,20 +1,30 @@
-"""Keras files: ``.keras`` archives and ``.h5``, opened without running what they carry."""
+"""Keras files, of Keras 3 and of Keras 2, opened without running what they carry.
+
+An archive of Keras 3 is read by Keras.  Of everything else the configuration is brought into Keras 3's words, a model
+is built from it, and the model is given the weights.
+"""
 
 from __future__ import annotations
 
-import json
+import re
+import tempfile
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
-from onnxpress.errors import InvalidModel, UnsupportedModel
+from onnxpress.errors import InvalidModel, OnnxpressError, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
+from onnxpress_frontends.opening import keras_containers, keras_operations
+from onnxpress_frontends.opening.keras_dialect import Config, label, translate
 from onnxpress_frontends.opening.keras_safety import refuse_code
+from onnxpress_frontends.opening.keras_weights import load_weights
+from onnxpress_frontends.opening.keras_wiring import rewire
 from onnxpress_frontends.tensorflow_import import import_keras, quiet
 
-ARCHIVES = (".keras",)
-HDF5 = (".h5", ".hdf5")
+ARCHIVES, HDF5 = keras_containers.ARCHIVES, keras_containers.HDF5
+
+_WEIGHTS = "model.weights.h5"
+_UNKNOWN_KEY = re.compile(r"Unrecognized keyword arguments? passed to (\w+): \{'(\w+)'")
 
 
 def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
@@ -26,64 +36,75 @@ def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
 
     Raises:
         InvalidModel: The file is missing, truncated, corrupt, or holds weights only.
-        UnsupportedModel: It holds a Lambda layer or a custom object that is not allowed, or not registered.
+        UnsupportedModel: It holds a Lambda layer or a custom object that is not allowed, or not registered, or an
+            argument that Keras 3 does not know.
     """
-    config = _archive_config(path) if path.suffix.lower() in ARCHIVES else _hdf5_config(path)
-    if not allow_custom_objects:
-        refuse_code(config, str(path))
-    keras = import_keras()
+    described = keras_containers.describe(path)
+    is_archive, is_old = path.suffix.lower() in ARCHIVES, described.keras < 3
+    config = described.config
     try:
+        if is_old or not is_archive:
+            config = translate(config) if is_old else label(config)
+        if not allow_custom_objects:
+            refuse_code(config, str(path))
         with quiet():
-            return keras.models.load_model(path, compile=False, safe_mode=not allow_custom_objects)
+            if is_archive and not is_old:
+                return import_keras().models.load_model(path, compile=False, safe_mode=not allow_custom_objects)
+            model = _build(config, is_old=is_old, safe_mode=not allow_custom_objects)
+            (_fill_from_archive if is_archive else _fill_from_hdf5)(model, path)
+    except OnnxpressError:
+        raise
     except Exception as error:  # Keras raises TypeError, ValueError, KeyError, OSError ... for what it cannot read
-        reason = _cause(error)
-        if "Could not locate" in reason or "Unknown layer" in reason:
-            raise UnsupportedModel(
-                f"{path} uses an object that Keras does not know ({reason}); "
-                "register it with keras.saving.register_keras_serializable in your program and load it there"
-            ) from error
-        raise InvalidModel(f"Keras cannot read {path}, it may be corrupt: {reason}") from error
+        raise _explained(error, config, path) from error
+    return model
 
 
-def _archive_config(path: Path) -> dict[str, Any]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-            text = archive.read("config.json")
-    except FileNotFoundError as error:
-        raise InvalidModel(f"{path} does not exist") from error
-    except KeyError as error:
-        raise InvalidModel(f"{path} is not a Keras file: it holds no config.json") from error
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InvalidModel(f"{path} is not a Keras file, or is truncated or corrupt ({first_line(error)})") from error
-    if damaged is not None:
-        raise InvalidModel(f"{path} is corrupt: the checksum of {damaged!r} is wrong")
-    return _parse(text, path)
+def _build(config: Config, *, is_old: bool, safe_mode: bool) -> Any:
+    if is_old:
+        config = keras_operations.with_old_activations(rewire(config))
+    known = keras_operations.custom_objects() if is_old else {}
+    return import_keras().saving.deserialize_keras_object(config, custom_objects=known, safe_mode=safe_mode)
 
 
-def _hdf5_config(path: Path) -> dict[str, Any]:
+def _fill_from_hdf5(model: Any, path: Path) -> None:
     import h5py
 
-    if not path.is_file():
-        raise InvalidModel(f"{path} does not exist")
-    try:
-        with h5py.File(path, "r") as file:
-            text = file.attrs.get("model_config")
-    except Exception as error:  # h5py passes on whatever its C library stumbles over
-        raise InvalidModel(f"{path} is not a Keras file, or is truncated or corrupt ({first_line(error)})") from error
-    if text is None:
-        raise InvalidModel(f"{path} holds weights without a model; save the whole model with model.save()")
-    return _parse(text, path)
+    with h5py.File(path, "r") as file:
+        load_weights(model, file["model_weights"], source=str(path))
 
 
-def _parse(text: str | bytes, path: Path) -> dict[str, Any]:
-    try:
-        config = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidModel(f"{path} is corrupt: its model configuration is not JSON") from error
-    if not isinstance(config, dict) or not isinstance(config.get("config"), dict):
-        raise InvalidModel(f"{path} is corrupt: its model configuration describes no model")
-    return config
+def _fill_from_archive(model: Any, path: Path) -> None:
+    with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(path) as archive:
+        model.load_weights(archive.extract(_WEIGHTS, folder))
+
+
+def _explained(error: Exception, config: Config, path: Path) -> OnnxpressError:
+    reason = _cause(error)
+    unknown = _UNKNOWN_KEY.search(str(error))
+    if unknown:
+        kind, key = unknown.groups()
+        owners = ", ".join(repr(name) for name in _owners(config, kind, key))
+        version = import_keras().__version__
+        return UnsupportedModel(f"{path}: layer {owners} ({kind}) has key {key!r}, which Keras {version} does not know")
+    if "Could not locate" in reason or "Unknown layer" in reason:
+        return UnsupportedModel(
+            f"{path} uses an object that Keras does not know ({reason}); "
+            "register it with keras.saving.register_keras_serializable in your program and load it there"
+        )
+    return InvalidModel(f"Keras cannot read {path}, it may be corrupt: {reason}")
+
+
+def _owners(item: Any, kind: str, key: str) -> list[str]:
+    """Names of the layers of class `kind` that have `key`."""
+    if isinstance(item, list):
+        return [name for child in item for name in _owners(child, kind, key)]
+    if not isinstance(item, dict):
+        return []
+    config = item.get("config")
+    found = [name for value in item.values() for name in _owners(value, kind, key)]
+    if item.get("class_name") == kind and isinstance(config, dict) and key in config:
+        found.insert(0, str(config.get("name")))
+    return found
 
 
 def _cause(error: BaseException) -> str:
