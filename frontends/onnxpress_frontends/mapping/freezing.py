@@ -49,9 +49,10 @@ def freeze(source: NamedFunction) -> Frozen:
     import tensorflow as tf
 
     graph = source.function.graph.as_graph_def()
+    inputs = [endpoint.tensor.name for endpoint in source.inputs]
     outputs = [endpoint.tensor.name for endpoint in source.outputs]
     refuse_overtaken_reads(graph.node, outputs)
-    keep_reachable(graph.node, outputs)
+    keep_reachable(graph.node, [*inputs, *outputs])
     kept = {node.name for node in graph.node}
     weights = {source_of(name): array for name, array in source.weights.items() if source_of(name) in kept}
     held = {}
@@ -61,12 +62,13 @@ def freeze(source: NamedFunction) -> Frozen:
             continue
         tensor = _value(outer, inner)
         if tensor is not None:
-            weights[name], held[name] = _array(tensor), tensor.dtype.as_datatype_enum
+            weights[name] = _array(tensor)
+            if inner.dtype != tensor.dtype:
+                held[name] = tensor.dtype.as_datatype_enum
     for node in graph.node:
         if node.name in weights:
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(weights[node.name].shape).as_proto())
     hold_tensors(graph, held)
-    inputs = [endpoint.tensor.name for endpoint in source.inputs]
     return Frozen(graph=graph, inputs=inputs, outputs=outputs, weights=weights)
 
 
