@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,10 +26,10 @@ def find_frontend(source: Any, registry: Registry, name: str | None = None) -> F
     if name is not None:
         return registry.get(Frontend, name)
     source = as_path(source)
-    if isinstance(source, Path) and not source.exists():
-        raise UnsupportedModel(f"{source} does not exist; give the path of a model file or folder")
     known = registry.all(Frontend)
     accepting = [offer for offer in known.values() if offer.accepts(source)]
+    if isinstance(source, Path) and not source.exists() and not (accepting and _begins_names(source)):
+        raise UnsupportedModel(f"{source} does not exist; give the path of a model file or folder")
     if len(accepting) == 1:
         return accepting[0]
     what = f"{source}" if isinstance(source, Path) else f"an object of type {type(source).__name__}"
@@ -38,6 +39,11 @@ def find_frontend(source: Any, registry: Registry, name: str | None = None) -> F
     lost = "".join(f"; plugin {plugin.name!r} did not load: {plugin.error}" for plugin in registry.broken)
     readable = "; ".join(f"{offer.name}: {offer.summary}" for offer in known.values())
     raise UnsupportedModel(f"no frontend reads {what} ({readable}){lost}")
+
+
+def _begins_names(path: Path) -> bool:
+    """Whether a path stands for several files, as the prefix of a checkpoint does."""
+    return any(path.parent.glob(f"{glob.escape(path.name)}.*"))
 
 
 def load(source: Any, reader: Frontend, options: Mapping[str, Any], progress: Progress) -> ir.Model:

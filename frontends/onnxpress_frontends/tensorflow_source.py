@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
 from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
-from onnxpress_frontends.opening import graphdef, keras_files, keras_models, saved_model
+from onnxpress_frontends.opening import checkpoints, graphdef, keras_files, keras_models, meta_graphs, saved_model
 from onnxpress_frontends.opening.functions import trace
 from onnxpress_frontends.opening.named_function import NamedFunction
-from onnxpress_frontends.tensorflow_import import quiet
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from onnxpress_frontends.opening.tensorflow_reference import TensorFlowReference
 
-_GRAPHS = (".pb",)
+_CHECKPOINTS = (checkpoints.META, checkpoints.INDEX)
 _KERAS = (*keras_files.ARCHIVES, *keras_files.HDF5)
 
 
@@ -35,10 +34,11 @@ def load(
     The batch dimension stays dynamic and is called ``N``; layouts are TensorFlow's (NHWC images).
 
     Args:
-        source: A SavedModel folder, a ``.keras``, ``.h5`` or frozen ``.pb`` file, a `keras.Model`, a `tf.Module` whose
+        source: A SavedModel folder, a ``.keras``, ``.h5`` or frozen ``.pb`` or ``.pbtxt`` file, a checkpoint of
+            TensorFlow 1 (``.meta``, ``.index``, or what these names begin with), a `keras.Model`, a `tf.Module` whose
             ``__call__`` is a `tf.function`, a `tf.function` with an input signature, or a concrete function.
-        inputs: Names of the inputs; in a ``.pb`` any node may be one.
-        outputs: Names of the outputs to keep; in a ``.pb`` any node may be one.
+        inputs: Names of the inputs; in a graph of TensorFlow 1 any node may be one.
+        outputs: Names of the outputs to keep; in a graph of TensorFlow 1 any node may be one.
         signature: Key of the SavedModel signature to convert.
         allow_custom_objects: Run Lambda layers and custom objects of Keras files.
 
@@ -47,12 +47,10 @@ def load(
         InvalidOption: A name does not exist, or something must be named; candidates are listed.
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
-    from onnxpress import model_files
     from onnxpress_frontends.finishing import dimensions, io_names, validity_gate
 
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
-    with quiet():  # an operator that was copied may hold attributes that are no text
-        model = model_files.from_proto(to_onnx(function), name=function.title)
+    model = to_onnx(function)
     io_names.rename(model, function)
     validity_gate.refuse_foreign_ops(model)
     dimensions.settle_dimensions(model)
@@ -77,7 +75,8 @@ def reference(
 def accepts(source: Any) -> bool:
     """Whether `source` is TensorFlow's, by its suffix, the file in its folder, or the package of its class."""
     if isinstance(source, Path):
-        return source.suffix.lower() in (*_GRAPHS, *_KERAS) or (source / saved_model.GRAPH_FILE).is_file()
+        known = source.suffix.lower() in (*graphdef.GRAPHS, *_KERAS) or source.name.endswith(_CHECKPOINTS)
+        return known or _saved_model_folder(source) is not None or checkpoints.find_prefix(source) is not None
     packages = {cls.__module__.partition(".")[0] for cls in type(source).__mro__}
     return not packages.isdisjoint(("tensorflow", "keras"))
 
@@ -87,7 +86,7 @@ def _open(
 ) -> NamedFunction:
     folder = _saved_model_folder(source)
     if folder is not None:
-        return saved_model.open_saved_model(folder, signature).select(inputs, outputs)
+        return saved_model.open_saved_model(folder, signature, inputs, outputs)
     if signature is not None:
         raise InvalidOption("option 'signature' is for SavedModel folders only")
     if not isinstance(source, Path):
@@ -95,18 +94,22 @@ def _open(
     if source.suffix.lower() in _KERAS:
         model = keras_files.open_keras_file(source, allow_custom_objects=allow_custom_objects)
         return keras_models.trace_keras(model).select(inputs, outputs)
-    if source.suffix.lower() in _GRAPHS:
+    if source.suffix.lower() in graphdef.GRAPHS:
         return graphdef.open_graphdef(source, inputs, outputs)
+    if checkpoints.find_prefix(source) is not None:
+        return meta_graphs.open_checkpoint(source, inputs, outputs)
+    if source.is_dir():
+        raise InvalidModel(f"{source} is not a SavedModel: it holds no {saved_model.GRAPH_FILES[0]}")
     state = "is no TensorFlow model" if source.exists() else "does not exist"
-    raise InvalidModel(f"{source} {state}; give a SavedModel folder, or a .keras, .h5 or .pb file")
+    raise InvalidModel(f"{source} {state}; give a SavedModel folder, or a .keras, .h5, .pb, .pbtxt or .meta file")
 
 
 def _saved_model_folder(source: Any) -> Path | None:
     if not isinstance(source, Path):
         return None
-    if source.name == saved_model.GRAPH_FILE:
+    if source.name in saved_model.GRAPH_FILES:
         return source.parent
-    return source if source.is_dir() else None
+    return source if any((source / name).is_file() for name in saved_model.GRAPH_FILES) else None
 
 
 def _trace(source: Any) -> NamedFunction:
@@ -118,7 +121,8 @@ def _trace(source: Any) -> NamedFunction:
 
 TENSORFLOW = Frontend(
     name="tensorflow",
-    summary="SavedModel folders, Keras .keras and .h5, frozen .pb graphs, and Keras models and functions in memory",
+    summary="SavedModel folders, Keras .keras and .h5, frozen .pb and .pbtxt graphs, TensorFlow 1 checkpoints (.meta), "
+    "and Keras models and functions in memory",
     accepts=accepts,
     load=load,
     reference=reference,

@@ -1,31 +1,60 @@
-"""SavedModel folders: one signature of one, found by its key and named by its own keys."""
+"""SavedModel folders: one signature of one, found by its key and named by its own keys.
+
+TensorFlow 2 writes an object graph, and its own loader makes functions and variables of it.  Without one the model is
+of TensorFlow 1: a graph and a checkpoint, which are read as such.  That runs nothing, is faster, and opens what
+`tf.saved_model.load` does not: models without variables, and those whose initialisers or unused parts need files or
+operators that are not there.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening.functions import name_endpoints
+from onnxpress_frontends.opening.meta_graphs import open_signature
 from onnxpress_frontends.opening.named_function import NamedFunction
-from onnxpress_frontends.opening.op_safety import refuse_harmful
-from onnxpress_frontends.opening.saved_model_roots import roots_of
+from onnxpress_frontends.opening.op_safety import Roots, refuse_harmful
+from onnxpress_frontends.opening.proto_files import read_message
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
-GRAPH_FILE = "saved_model.pb"
+GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")
 _DEFAULT = "serving_default"
+_SERVE = {"serve"}
+_INTERNAL = "__saved_model"
+"""How TensorFlow's own signatures begin, for initialising and training."""
 
 
-def open_saved_model(folder: Path, signature: str | None) -> NamedFunction:
+def open_saved_model(
+    folder: Path, signature: str | None, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None
+) -> NamedFunction:
     """The function behind a signature; by default ``serving_default``, or the only one there is.
+
+    Args:
+        folder: The folder.
+        signature: Key of the signature.
+        inputs: All its inputs; in a model of TensorFlow 1 any tensors.
+        outputs: The outputs to keep; in a model of TensorFlow 1 any tensors.
 
     Raises:
         InvalidModel: The folder is no SavedModel, or is truncated or corrupt.
-        InvalidOption: The signature does not exist, or one must be named.
+        InvalidOption: The signature or an end does not exist, or one must be named.
         UnsupportedModel: The model holds operators that run code or touch files, or has no signature.
     """
-    _inspect(folder)
+    metas = _read(folder)
+    if len(metas) == 1 and metas[0].HasField("object_graph_def"):
+        return _load(folder, metas[0], signature).select(inputs, outputs)
+    meta = _serving(metas, folder)
+    signatures = {key: each for key, each in meta.signature_def.items() if not key.startswith(_INTERNAL)}
+    return open_signature(meta, signatures[_choose(signatures, signature, folder)], folder, inputs, outputs)
+
+
+def _load(folder: Path, meta: Any, signature: str | None) -> NamedFunction:
+    roots = Roots(functions=tuple(sorted(meta.object_graph_def.concrete_functions)))
+    refuse_harmful(meta.graph_def, str(folder), roots=[roots])  # loading runs initialisers
     tf = import_tensorflow()
     try:
         with quiet():
@@ -36,7 +65,7 @@ def open_saved_model(folder: Path, signature: str | None) -> NamedFunction:
     return name_endpoints(loaded.signatures[chosen], title=folder.absolute().name, owner=loaded)
 
 
-def _choose(signatures: dict[str, Any], wanted: str | None, folder: Path) -> str:
+def _choose(signatures: Mapping[str, Any], wanted: str | None, folder: Path) -> str:
     known = ", ".join(repr(key) for key in sorted(signatures))
     if not signatures:
         raise UnsupportedModel(f"{folder} has no signature; save it with signatures=, or load it and pass a function")
@@ -51,21 +80,30 @@ def _choose(signatures: dict[str, Any], wanted: str | None, folder: Path) -> str
     return next(iter(signatures))
 
 
-def _inspect(folder: Path) -> None:
-    """Look into the graph before TensorFlow loads it, because loading runs initialisers."""
-    path = folder / GRAPH_FILE
-    if not path.is_file():
-        raise InvalidModel(f"{folder} is not a SavedModel: it holds no {GRAPH_FILE}")
+def _serving(metas: Sequence[Any], folder: Path) -> Any:
+    """The graph for serving: the one tagged so and nothing else, or the only one tagged so, or the only one."""
+    tagged = [(set(meta.meta_info_def.tags), meta) for meta in metas]
+    for candidates in (
+        [meta for tags, meta in tagged if tags == _SERVE],
+        [meta for tags, meta in tagged if tags >= _SERVE],
+        list(metas),
+    ):
+        if len(candidates) == 1:
+            return candidates[0]
+    known = ", ".join(repr("+".join(sorted(tags))) for tags, _ in tagged)
+    raise InvalidOption(
+        f"{folder} has several graphs, tagged {known}; save the one to convert with the tag 'serve' alone"
+    )
+
+
+def _read(folder: Path) -> Sequence[Any]:
+    path = next((folder / name for name in GRAPH_FILES if (folder / name).is_file()), None)
+    if path is None:
+        raise InvalidModel(f"{folder} is not a SavedModel: it holds no {GRAPH_FILES[0]}")
     import_tensorflow()
-    from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-    try:
-        model = SavedModel.FromString(path.read_bytes())
-        roots = [roots_of(meta) for meta in model.meta_graphs]
-    except (DecodeError, OSError) as error:
-        raise InvalidModel(f"{path} is truncated or corrupt") from error
-    if not model.meta_graphs:
-        raise InvalidModel(f"{path} is truncated or corrupt: it holds no graph")
-    for meta, reach in zip(model.meta_graphs, roots, strict=True):
-        refuse_harmful(meta.graph_def, str(folder), roots=reach)
+    metas: Sequence[Any] = read_message(path, SavedModel, "a SavedModel").meta_graphs
+    if not metas:
+        raise InvalidModel(f"{path} is not a SavedModel, or is truncated or corrupt: it holds no graph")
+    return metas

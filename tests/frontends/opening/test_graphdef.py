@@ -65,12 +65,20 @@ def test_several_leaves_are_listed(graph_file: Any) -> None:
     assert "(candidates: 'scores', 'best')" in str(caught.value)
 
 
+def test_a_placeholder_with_a_default_is_an_input_unless_it_is_a_scalar(agree: Any, graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        x = tf.placeholder_with_default(np.ones((2, 3), np.float32), (None, 3), name="x")
+        scale = tf.placeholder_with_default(np.float32(3.0), (), name="scale")
+        tf.multiply(x, scale, name="y")
+
+    assert names(agree(graph_file(build)).graph.inputs) == ["x"]
+
+
 def test_a_graph_without_placeholder_lists_where_it_could_begin(graph_file: Any) -> None:
     def build(tf: Any) -> None:
-        x = tf.placeholder_with_default(np.ones((2, 3), np.float32), (None, 3), name="queue")
-        tf.nn.relu(x, name="y")
+        tf.nn.relu(tf.fill((2, 3), 1.0, name="ones"), name="y")
 
-    with pytest.raises(InvalidOption, match=r"depend on no placeholder; .* \(candidates: 'queue'\)"):
+    with pytest.raises(InvalidOption, match=r"depend on no placeholder; .* \(candidates: 'ones'\)"):
         load(graph_file(build))
 
 

@@ -1,0 +1,110 @@
+"""What every source of TensorFlow 1 has in common, from a graph to a function.
+
+Its big constants step aside; its ends are found or checked; what the outputs do not need is dropped, training with it;
+it is set to infer; its variables get their values; and what is left is cut out as a function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from onnxpress.errors import InvalidOption
+from onnxpress_frontends.opening.call_narrowing import narrow_calls
+from onnxpress_frontends.opening.cutting import cut
+from onnxpress_frontends.opening.detached_weights import detach_constants
+from onnxpress_frontends.opening.feeding import feed
+from onnxpress_frontends.opening.function_names import name_functions_apart
+from onnxpress_frontends.opening.graph_inputs import find_inputs, take_defaults
+from onnxpress_frontends.opening.graph_outputs import find_output
+from onnxpress_frontends.opening.inference_mode import set_to_infer
+from onnxpress_frontends.opening.named_function import NamedFunction
+from onnxpress_frontends.opening.names import find_tensor, tensor_name
+from onnxpress_frontends.opening.variable_values import Values, give_values, refuse_changes
+from onnxpress_frontends.reachability import keep_reachable
+
+
+def open_graph(
+    graph: Any,
+    *,
+    title: str,
+    source: str,
+    inputs: Sequence[str] | Mapping[str, str] | None,
+    outputs: Sequence[str] | Mapping[str, str] | None,
+    values: Values,
+) -> NamedFunction:
+    """The function between the ends of a `GraphDef`.
+
+    Args:
+        graph: The graph; it is changed.
+        title: Name of the model.
+        source: What messages call it.
+        inputs: Tensors, or the user's names for tensors; None: what the outputs need from outside.
+        outputs: Tensors, or the user's names for tensors; None: the only one there is.
+        values: Where the values of variables are.
+
+    Raises:
+        InvalidModel: The graph is corrupt, or a variable lacks its value.
+        InvalidOption: A name is not in the graph, or inputs or outputs must be chosen; candidates are listed.
+        UnsupportedModel: The graph would run code, or uses operators or variables in a way that is not supported.
+    """
+    graph, weights = detach_constants(graph, source)
+    _forget_places(graph)
+    name_functions_apart(graph)
+    nodes = {node.name: node for node in graph.node}
+    fetches = _named(outputs, nodes, source) if outputs else _named([find_output(graph, source)], nodes, source)
+    feeds = _named(inputs, nodes, source) if inputs else None
+    if feeds is not None:
+        feeds, fetches = _stand_in(graph, feeds, fetches)
+    set_to_infer(graph, list(fetches.values()), list((feeds or {}).values()))
+    if feeds is None:
+        feeds = _named(find_inputs(graph, fetches.values(), source), nodes, source)
+        feeds, fetches = _stand_in(graph, feeds, fetches)
+    take_defaults(graph, list(feeds.values()))
+    refuse_changes(graph, list(fetches.values()), source)
+    keep_reachable(graph.node, [*fetches.values(), *feeds.values()])
+    placeholders = {name: tensor.partition(":")[0] for name, tensor in feeds.items()}
+    _refuse_unfed(graph, placeholders, source)
+    fetches = _narrow(graph, fetches)
+    restored, variables = give_values(graph, values)
+    return cut(
+        graph,
+        placeholders,
+        fetches,
+        weights={**weights, **restored},
+        variables=variables,
+        title=title,
+        source=source,
+    )
+
+
+def _narrow(graph: Any, fetches: dict[str, str]) -> dict[str, str]:
+    renamed = narrow_calls(graph, list(fetches.values()))
+    return {name: renamed.get(tensor, tensor) for name, tensor in fetches.items()}
+
+
+def _forget_places(graph: Any) -> None:
+    """Which device a node was on, and which node it had to be with, means nothing here."""
+    for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        node.device = ""
+        node.attr.pop("_class", None)
+
+
+def _named(ends: Sequence[str] | Mapping[str, str], nodes: Mapping[str, Any], source: str) -> dict[str, str]:
+    pairs = ends.items() if isinstance(ends, Mapping) else ((name.removesuffix(":0"), name) for name in ends)
+    return {name: find_tensor(tensor, nodes, source) for name, tensor in pairs}
+
+
+def _stand_in(graph: Any, feeds: dict[str, str], fetches: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    standing = {tensor: tensor_name(name) for tensor, name in feed(graph, list(feeds.values())).items()}
+    fed = {name: standing[tensor] for name, tensor in feeds.items()}
+    return fed, {name: standing.get(tensor, tensor) for name, tensor in fetches.items()}
+
+
+def _refuse_unfed(graph: Any, inputs: Mapping[str, str], source: str) -> None:
+    fed = set(inputs.values())
+    unfed = [node.name for node in graph.node if node.op.startswith("Placeholder") and node.name not in fed]
+    if unfed:
+        raise InvalidOption(
+            f"{source}: the outputs also need placeholder {unfed[0]!r}; name all inputs with option 'inputs'"
+        )

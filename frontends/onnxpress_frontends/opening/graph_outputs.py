@@ -1,0 +1,155 @@
+"""Which node of a graph is its output: one that depends on an input and that nothing uses.
+
+Where several qualify, those that depend on fewer weights than another are by-products of it.  Training leaves more
+behind: gradients, updates, summaries, and what is compared with labels.  A label is a placeholder behind which no
+weight is applied; what depends on it is loss or metric, and so is every scalar.  If the network's answer is used by
+these alone, it is found behind them.  What then is still ambiguous, the user must decide.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from typing import Any
+
+from onnxpress.errors import InvalidModel, InvalidOption
+from onnxpress_frontends.opening.graph_inputs import PIPELINES, PLACEHOLDERS
+from onnxpress_frontends.opening.feeding import tensor_specs
+from onnxpress_frontends.opening.names import listed
+from onnxpress_frontends.opening.saver_keys import VARIABLES
+from onnxpress_frontends.reachability import closure, source_of
+
+_BOOL = 10
+"""Value of TensorFlow's ``DataType``."""
+
+_INPUTS = PLACEHOLDERS | PIPELINES | {"PlaceholderWithDefault"}
+_ANSWERLESS = re.compile(
+    r"(NoOp|Assert|Const|Placeholder(V2|WithDefault)?|Shape|ShapeN|Rank|Size|Print|PrintV2|.*Summary(V2)?)$"
+    r"|Assign|Save|Restore|MergeV2Checkpoints|Queue|Reader|Scatter(Add|Sub|Update|Mul|Div|Min|Max)|(Resource|Sparse)?Apply"
+    r"|ResourceScatter|ResourceSparseApply|IsVariableInitialized|VarIsInitialized|VariableV?2?$|VarHandle|Iterator|.*Dataset"
+)
+_GRADIENT = re.compile(r"(^|/)gradients(_\d+)?/|_grad/")
+_UPDATE = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
+_TO_LOSS = frozenset(
+    ("Log", "Log1p", "Neg", "ArgMax", "Cast", "Round", "Sub", "Minimum", "Maximum", "ClipByValue", "Identity")
+)
+_CARRIERS = frozenset(("Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", "RefSwitch"))
+
+
+def find_output(graph: Any, title: str) -> str:
+    """The only output of a `GraphDef`, ``node:0``.
+
+    Raises:
+        InvalidModel: A node uses one that is not there.
+        InvalidOption: None or several could be it; candidates are listed.
+    """
+    search = _Search(graph, title)
+    candidates = _not_scalar(graph, search.leaves()) if search.trains else search.leaves()
+    candidates = candidates or search.behind_losses()
+    if len(candidates) > 1:
+        candidates = search.without_by_products(candidates)
+    certain = len(candidates) == 1
+    if not candidates:
+        candidates = search.unfed_leaves()
+        certain = len(candidates) == 1 and not search.trains
+    if not certain:
+        raise InvalidOption(
+            f"{title}: {len(candidates)} nodes could be the output; name the outputs with option 'outputs'"
+            f" (candidates: {listed(candidates)})"
+        )
+    return f"{candidates[0]}:0"
+
+
+class _Search:
+    def __init__(self, graph: Any, title: str) -> None:
+        self._nodes = {node.name: node for node in graph.node}
+        self._users: dict[str, list[str]] = {}
+        for node in graph.node:
+            for name in _sources(node):
+                if name not in self._nodes:
+                    raise InvalidModel(f"{title} is corrupt: node {node.name!r} uses {name!r}, which is not there")
+                self._users.setdefault(name, []).append(node.name)
+        self._weights = {name for name, node in self._nodes.items() if _is_weight(node)}
+        self._carried = self._weights | self._downstream(self._weights, through=_CARRIERS)
+        self.trains = any(_GRADIENT.search(name) or _UPDATE.match(node.op) for name, node in self._nodes.items())
+        starts = [name for name, node in self._nodes.items() if node.op in _INPUTS and not _is_flag(node)]
+        labels = self._labels(starts) if self.trains else []
+        self._fed = self._downstream([name for name in starts if name not in labels])
+        self._off = self._downstream(labels)
+
+    def leaves(self) -> list[str]:
+        """What depends on an input, and nothing uses."""
+        return [name for name in self._nodes if name not in self._users and self._answers(name)]
+
+    def behind_losses(self) -> list[str]:
+        """What depends on an input, and only losses and the like use; seen through what prepares it for them."""
+        found = [
+            name
+            for name in self._nodes
+            if self._answers(name)
+            and any(user in self._off for user in self._users.get(name, ()))
+            and not any(self._answers(user) for user in self._users.get(name, ()))
+        ]
+        return list(dict.fromkeys(self._before_loss(name) for name in found))
+
+    def unfed_leaves(self) -> list[str]:
+        """What nothing uses, whatever it depends on."""
+        return [name for name, node in self._nodes.items() if name not in self._users and not _answerless(node)]
+
+    def without_by_products(self, candidates: list[str]) -> list[str]:
+        """The candidates whose weights are not fewer than those of another."""
+        weights = {name: self._weights & closure(self._nodes, [name], control=False) for name in candidates}
+        return [name for name in candidates if not any(weights[name] < other for other in weights.values())]
+
+    def _answers(self, name: str) -> bool:
+        return name in self._fed and name not in self._off and not _answerless(self._nodes[name])
+
+    def _before_loss(self, name: str) -> str:
+        while self._nodes[name].op in _TO_LOSS:
+            fed = [source for source in _sources(self._nodes[name]) if source in self._fed]
+            if len(fed) != 1 or _is_weight_use(self._nodes[name], self._carried):
+                break
+            name = fed[0]
+        return name
+
+    def _labels(self, starts: Iterable[str]) -> list[str]:
+        weighted = {name for name, node in self._nodes.items() if _is_weight_use(node, self._carried)}
+        inputs = {name: bool(weighted & self._downstream([name])) for name in starts}
+        return [name for name, applied in inputs.items() if not applied] if any(inputs.values()) else []
+
+    def _downstream(self, starts: Iterable[str], *, through: Collection[str] = ()) -> set[str]:
+        """`starts` and what depends on them, gradients aside; only by way of operators in `through` if there are."""
+        pending, seen = list(starts), set[str]()
+        while pending:
+            name = pending.pop()
+            if name not in seen and not _GRADIENT.search(name):
+                seen.add(name)
+                users = self._users.get(name, ())
+                pending += [user for user in users if not through or self._nodes[user].op in through]
+        return seen
+
+
+def _sources(node: Any) -> list[str]:
+    return [source_of(name) for name in node.input if not name.startswith("^")]
+
+
+def _answerless(node: Any) -> bool:
+    return bool(_ANSWERLESS.match(node.op) or _GRADIENT.search(node.name))
+
+
+def _is_flag(node: Any) -> bool:
+    return bool(node.attr["dtype"].type == _BOOL)
+
+
+def _is_weight(node: Any) -> bool:
+    return node.op in VARIABLES or (node.op == "Const" and len(node.attr["value"].tensor.tensor_shape.dim) > 1)
+
+
+def _is_weight_use(node: Any, carried: Collection[str]) -> bool:
+    sources = _sources(node)
+    return any(name in carried for name in sources) and not all(name in carried for name in sources)
+
+
+def _not_scalar(graph: Any, names: list[str]) -> list[str]:
+    specs = tensor_specs(graph, [f"{name}:0" for name in names])
+    return [name for name, spec in zip(names, specs, strict=True) if spec.shape.rank != 0]
