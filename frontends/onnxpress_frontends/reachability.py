@@ -6,7 +6,7 @@ TensorFlow 1 do they carry meaning: a constant of one branch hangs on the Switch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence
 from typing import Any
 
 _FRAMES = frozenset(("Switch", "RefSwitch", "Enter", "RefEnter", "NextIteration", "LoopCond", "ConstantFoldingCtrl"))
@@ -29,6 +29,25 @@ def closure(nodes: Mapping[str, Any], ends: Iterable[str], *, control: bool) -> 
     return seen
 
 
+def in_order(nodes: Iterable[Any]) -> list[Any]:
+    """The nodes of a scope, each after those it depends on; an edge that closes a loop does not count."""
+    by_name = {node.name: node for node in nodes}
+    ordered: dict[str, Any] = {}
+    entered = set[str]()
+    for start in by_name:
+        stack = [start]
+        while stack:
+            name = stack[-1]
+            entered.add(name)
+            ahead = [source_of(edge) for edge in by_name[name].input]
+            ahead = [source for source in ahead if source in by_name and source not in entered]
+            if ahead:
+                stack.append(ahead[0])
+            else:
+                ordered.setdefault(stack.pop(), by_name[name])
+    return list(ordered.values())
+
+
 def keep_reachable(nodes: MutableSequence[Any], ends: Iterable[str]) -> None:
     """Drop from a scope, in place, every node that `ends` do not need, and the control edges to such."""
     by_name = {node.name: node for node in nodes}
@@ -41,6 +60,30 @@ def keep_reachable(nodes: MutableSequence[Any], ends: Iterable[str]) -> None:
     for index in reversed(range(len(nodes))):
         if nodes[index].name not in kept:
             del nodes[index]
+
+
+def called(node: Any) -> Iterator[str]:
+    """Names of what a node may call: its operator, which may be a function, and the functions in its attributes."""
+    yield node.op
+    for key in sorted(node.attr):
+        attribute = node.attr[key]
+        if attribute.HasField("func"):
+            yield attribute.func.name
+        yield from (function.name for function in attribute.list.func)
+
+
+def keep_called(graph: Any) -> None:
+    """Drop from the library of a `GraphDef`, in place, every function that no node leads to."""
+    library = {function.signature.name: function for function in graph.library.function}
+    pending, seen = [name for node in graph.node for name in called(node)], set[str]()
+    while pending:
+        name = pending.pop()
+        if name in library and name not in seen:
+            seen.add(name)
+            pending += [inner for node in library[name].node_def for inner in called(node)]
+    for index in reversed(range(len(graph.library.function))):
+        if graph.library.function[index].signature.name not in seen:
+            del graph.library.function[index]
 
 
 def _keep_pivots(nodes: Mapping[str, Any]) -> None:

@@ -84,7 +84,7 @@ def _value(outer: Any, inner: Any) -> Any:
         return None
     try:
         return tf.raw_ops.ReadVariableOp(resource=outer, dtype=tf.as_dtype(data.shape_and_type[0].dtype))
-    except tf.errors.FailedPreconditionError as error:
+    except tf.errors.OpError as error:
         raise InvalidModel(f"variable {inner.op.name!r} has no value; initialise or restore it first") from error
 
 

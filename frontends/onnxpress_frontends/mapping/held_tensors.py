@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, MutableSequence
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.reachability import closure, keep_reachable, source_of
+from onnxpress_frontends.reachability import closure, in_order, keep_called, keep_reachable, source_of
 
 _INT32, _BOOL, _RESOURCE = 3, 10, 20
 """Values of TensorFlow's ``DataType``."""
@@ -48,6 +48,7 @@ def hold_tensors(graph: Any, held: Mapping[str, int]) -> None:
     holding.rewrite(graph.node, held, constant="{}")
     for function in holding.made:
         graph.library.function.add().CopyFrom(function)
+    keep_called(graph)
 
 
 class _Holding:
@@ -64,18 +65,10 @@ class _Holding:
         Returns every held tensor of the scope by its name without ``:0``.
         """
         tensors = dict(held)
-        pending = list(nodes)
-        progress = True
-        while progress:
-            progress, later = False, []
-            for node in pending:
-                types = [tensors.get(_bare(name), 0) for name in node.input if not name.startswith("^")]
-                if any(types):
-                    tensors |= self._rewrite_node(node, types)
-                    progress = True
-                else:
-                    later.append(node)
-            pending = later
+        for node in in_order(nodes):
+            types = [tensors.get(_bare(name), 0) for name in node.input if not name.startswith("^")]
+            if any(types):
+                tensors |= self._rewrite_node(node, types)
         for node in [node for node in nodes if node.op == "GatherV2" and "Taxis" not in node.attr]:
             _give_axis(node, nodes.add(), constant)
         return tensors
@@ -135,6 +128,7 @@ class _Holding:
         refuse_overtaken_reads(function.node_def, function.ret.values())
         keep_reachable(function.node_def, function.ret.values())
         function.control_ret.clear()
+        del function.signature.control_output[:]
         readers = {node.name for node in function.node_def if node.op in _READERS}
         tensors = self.rewrite(function.node_def, held, constant="{}:output:0")
         for node in function.node_def:

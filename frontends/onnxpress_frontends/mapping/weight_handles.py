@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress_frontends.reachability import source_of
+from onnxpress_frontends.reachability import in_order, source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
@@ -40,6 +40,8 @@ _INDIFFERENT: Mapping[str, tuple[int, ...]] = {
     "Mul": (0, 1),
     "Sub": (0, 1),
     "BiasAdd": (1,),
+    "FakeQuantWithMinMaxArgs": (0,),
+    "Dequantize": (0,),
 }
 """Operator to the inputs where tf2onnx treats a computed weight as a constant one."""
 
@@ -65,6 +67,12 @@ def hide(graph: Any, weights: dict[str, Array], outputs: Iterable[str]) -> None:
         big[name].attr.pop("value")
 
 
+def drop_unused(graph: Any, weights: dict[str, Array]) -> None:
+    """Forget the weights whose handles are gone from the graph."""
+    for name in weights.keys() - {node.name for node in graph.node}:
+        del weights[name]
+
+
 def put_back_small(graph: Any, weights: dict[str, Array]) -> None:
     """Turn the handles of small weights into constants, in place: those take part in constant folding."""
     put_back(graph, weights, {name for name, array in weights.items() if array.size <= _SMALL})
@@ -85,23 +93,15 @@ def put_back(graph: Any, weights: dict[str, Array], names: Collection[str]) -> N
 def _to_be_seen(graph: Any, names: Iterable[str], outputs: Iterable[str]) -> set[str]:
     """Those of `names` whose values an operator or the caller must see."""
     held = {name: name for name in names}
-    pending = list(graph.node)
-    progress = True
-    while progress:  # a node need not come after what it passes on
-        progress, later = False, []
-        for node in pending:
-            used = [(index, held[source_of(name)]) for index, name in enumerate(node.input) if source_of(name) in held]
-            if used and node.op in _PASS_ON:
-                held[node.name], progress = used[0][1], True
-            else:
-                later.append(node)
-        pending = later
-    seen = {held[source_of(name)] for name in outputs if source_of(name) in held}
-    for node in pending:
+    seen = set[str]()
+    for node in in_order(graph.node):
         for index, name in enumerate(node.input):
-            if source_of(name) in held and index not in _INDIFFERENT.get(node.op, ()):
-                seen.add(held[source_of(name)])
-    return seen
+            weight = held.get(source_of(name))
+            if weight is not None and node.op in _PASS_ON:
+                held[node.name] = weight
+            elif weight is not None and index not in _INDIFFERENT.get(node.op, ()):
+                seen.add(weight)
+    return seen | {held[source_of(name)] for name in outputs if source_of(name) in held}
 
 
 def _elements(node: Any) -> int:

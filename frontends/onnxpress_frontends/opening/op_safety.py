@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.reachability import called
 
 _HARMFUL = """
     PyFunc PyFuncStateless EagerPyFunc
@@ -91,7 +92,7 @@ def _reachable(graph: Any, roots: Roots) -> Iterator[tuple[str, Any]]:
     pending = [name for name in roots.functions if name in library]
     for node in _dependencies(graph, roots.nodes):
         yield node.name, node
-        pending += [called for called in _called(node) if called in library]
+        pending += [name for name in called(node) if name in library]
     seen = set[str]()
     while pending:
         name = pending.pop(0)
@@ -100,7 +101,7 @@ def _reachable(graph: Any, roots: Roots) -> Iterator[tuple[str, Any]]:
         seen.add(name)
         for node in library[name].node_def:
             yield f"{name}/{node.name}", node
-            pending += [called for called in _called(node) if called in library]
+            pending += [name for name in called(node) if name in library]
 
 
 def _dependencies(graph: Any, tensors: Iterable[str]) -> Iterator[Any]:
@@ -112,12 +113,3 @@ def _dependencies(graph: Any, tensors: Iterable[str]) -> Iterator[Any]:
             seen.add(name)
             yield nodes[name]
             pending += nodes[name].input
-
-
-def _called(node: Any) -> Iterator[str]:
-    yield node.op
-    for key in sorted(node.attr):
-        value = node.attr[key]
-        if value.HasField("func"):
-            yield value.func.name
-        yield from (function.name for function in value.list.func)
