@@ -21,11 +21,19 @@ def complementary_error(context: Any, node: Any, name: str, arguments: Any) -> N
     )
 
 
+def keep(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """Leave a node that carries a grid (`quantization_carriers`, `dequantize_decoding`) to what comes after tf2onnx."""
+
+
 def _dtype(context: Any, node: Any) -> Any:
     from tf2onnx.utils import map_onnx_to_numpy_type
 
     return map_onnx_to_numpy_type(context.get_dtype(node.input[0]))
 
 
-HANDLERS: Mapping[str, tuple[Handler, list[str]]] = {"Erfc": (complementary_error, [])}
+HANDLERS: Mapping[str, tuple[Handler, list[str]]] = {
+    "Erfc": (complementary_error, []),
+    "FakeQuantWithMinMaxArgs": (keep, []),
+    "Dequantize": (keep, []),
+}
 """As tf2onnx takes them: operator to handler and its extra arguments."""

@@ -1,11 +1,12 @@
 """tf2onnx's own graph optimisers, run without the copies that its own loop makes, two of them mended.
 
-Its loop copies the graph, weights and all, before each of twelve optimisers, so that one that fails can be undone.  Here
+Its loop copies the graph, weights and all, before each of twelve optimisers, so that one that fails can be undone. Here
 a failure means that the graph is mapped again, and optimised without that one.
 
 Of nodes that compute the same tf2onnx keeps the first it meets, which varies from one process to the next; here the
 first by name stays.  And its Transpose optimiser fails on a scalar added after a convolution without bias (the hard
 swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a scalar passes as any operand does.
+It also passes what carries a grid (`quantization_carriers`), whose axis moves with it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxpress_frontends.foreign_errors import first_line
+from onnxpress_frontends.mapping import grid_attributes
+from onnxpress_frontends.mapping.quantization_carriers import CARRIER
 
 
 def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
@@ -71,6 +74,18 @@ def optimizers() -> dict[str, Any]:
             if added.is_const() and added.get_tensor_value(as_list=False).ndim == 0:
                 return self._handle_node_having_branches(trans, node)
             return super()._add_handler(trans, node)
+
+        def _initialize_handlers(self) -> None:
+            super()._initialize_handlers()
+            self._handler_map[CARRIER] = self._carrier_handler
+
+        def _carrier_handler(self, trans: Any, node: Any) -> bool:
+            if not self._switch_transpose_and_node(node, trans):
+                return False
+            axis, perm = node.get_attr_value(grid_attributes.AXIS), trans.get_attr_value("perm")
+            if axis is not None:
+                node.set_attr(grid_attributes.AXIS, perm[axis] - len(perm))
+            return True
 
     mended = {"merge_duplication": MergeDuplicatedNodes, "optimize_transpose": PushTranspose}
     return {**optimizer._get_optimizers(), **mended}

@@ -5,7 +5,6 @@ Where the conversion transposed or reshaped a handle, the array is transposed or
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,12 +36,12 @@ def bind(model: ir.Model, weights: dict[str, Array]) -> None:
 def _bind(graph: ir.Graph, value: ir.Value, array: Array) -> None:
     """Give `value` its array, and every node that only lays it out anew the laid out array."""
     for user, _ in list(value.uses()):
-        laid_out = _laid_out(user, array)
-        if laid_out is not None and user.graph is graph and not user.outputs[0].is_graph_output():
+        array_there = laid_out(user, array)
+        if array_there is not None and user.graph is graph and not user.outputs[0].is_graph_output():
             result = ir.Value(name=user.outputs[0].name, type=user.outputs[0].type)
             replace_uses(user.outputs[0], result)
             graph.remove(user, safe=True)
-            _bind(graph, result, laid_out)
+            _bind(graph, result, array_there)
     if value.uses():
         value.const_value = ir.Tensor(array, name=value.name)
         value.shape = ir.Shape(array.shape)
@@ -50,7 +49,7 @@ def _bind(graph: ir.Graph, value: ir.Value, array: Array) -> None:
         graph.register_initializer(value)
 
 
-def _laid_out(node: ir.Node, array: Array) -> Array | None:
+def laid_out(node: ir.Node, array: Array) -> Array | None:
     """What a node makes of a weight, its first input; None when it does more than lay it out."""
     operands = [None if value is None else ir.convenience.get_const_tensor(value) for value in node.inputs[1:]]
     if any(operand is None for operand in operands):
