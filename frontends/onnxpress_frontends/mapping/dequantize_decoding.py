@@ -59,18 +59,17 @@ def _grid(node: Any, integers: Array, minimum: Array, maximum: Array) -> Grid | 
     per_channel = node.attr["axis"].i >= 0
     bottom, top = (end.reshape(-1 if per_channel else ()) for end in (minimum, maximum))
     scaled = node.attr["mode"].s == b"SCALED"
-    scale = (
-        _symmetric_scale(node, bottom, top, limits) if scaled else (top - bottom) / np.float32(limits.max - limits.min)
-    )
+    steps = np.float32(limits.max - limits.min)
+    scale = _symmetric_scale(node, bottom, top, limits) if scaled else (top - bottom) / steps
     if not (np.isfinite(scale) & (scale >= np.finfo(np.float32).tiny)).all():
         return None
     zero_point = np.full(scale.shape, 0 if scaled else limits.min)
     offset = np.zeros_like(bottom) if scaled else bottom
     if node.attr["mode"].s == b"MIN_FIRST":
-        steps = _rounded(bottom / scale)
-        offset = steps.astype(np.float32) * scale
-        if (steps <= 0).all() and (limits.min - steps <= limits.max).all():
-            zero_point, offset = zero_point - steps, np.zeros_like(bottom)
+        start = _rounded(bottom / scale)
+        offset = start.astype(np.float32) * scale
+        if (start <= 0).all() and (limits.min - start <= limits.max).all():
+            zero_point, offset = zero_point - start, np.zeros_like(bottom)
     if limits.bits > 16 and zero_point.any():
         return None
     axis = node.attr["axis"].i - integers.ndim if per_channel else None
