@@ -2,8 +2,8 @@
 
 Functions are inlined.  Then, until nothing changes: shapes are computed (`shape_resolving`), nodes without effect go
 (`identity_removal`), constants are computed (`constant_folding`), means over all pixels become GlobalAveragePool
-(`global_pooling`), and types and shapes are inferred, which the next round builds on.  At the end equal initialisers are merged
-(`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
+(`global_pooling`), and types and shapes are inferred, which the next round builds on.  At the end equal initialisers
+are merged (`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
 """
 
 from __future__ import annotations

@@ -19,12 +19,9 @@ from math import prod
 
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
+from onnxpress_plugins.slicing import bounds, takes_all
 from onnxpress_plugins.symbolic_sizes import ONE, Size
-
-_END = 2**31 - 1
-"""Slices up to here, or further, are meant to go to the end, however long the axis is."""
 
 
 def output_shape(node: ir.Node, facts: ShapeFacts) -> Contents | None:
@@ -103,16 +100,11 @@ def _tile(node: ir.Node, facts: ShapeFacts) -> Contents | None:
 
 
 def _slice(node: ir.Node, facts: ShapeFacts) -> Contents | None:
-    sizes, given = facts.shape(node.inputs[0]), [array(bound) for bound in node.inputs[1:] if bound is not None]
-    bounds = [[int(place) for place in bound] for bound in given if bound is not None]
-    if sizes is None or len(bounds) < max(2, len(node.inputs) - 1):
+    sizes = facts.shape(node.inputs[0])
+    taken = None if sizes is None else bounds(node, len(sizes))
+    if sizes is None or taken is None:
         return None
-    starts, ends = bounds[:2]
-    axes = bounds[2] if len(bounds) > 2 else range(len(starts))
-    steps = bounds[3] if len(bounds) > 3 else [1] * len(starts)
-    cut = zip(axes, starts, ends, steps, strict=True)
-    shorter = {axis % len(sizes) for axis, start, end, step in cut if (start, step) != (0, 1) or end < _END}
-    return [None if axis in shorter else size for axis, size in enumerate(sizes)]
+    return [size if axis not in taken or takes_all(taken[axis], None) else None for axis, size in enumerate(sizes)]
 
 
 def _expand(node: ir.Node, facts: ShapeFacts) -> Contents | None:
