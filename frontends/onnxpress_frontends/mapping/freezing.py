@@ -82,10 +82,9 @@ def _value(outer: Any, inner: Any) -> Any:
     data = handle_data_util.get_resource_handle_data(inner)
     if not data.is_set or len(data.shape_and_type) != 1:
         return None
-    try:
-        return tf.raw_ops.ReadVariableOp(resource=outer, dtype=tf.as_dtype(data.shape_and_type[0].dtype))
-    except tf.errors.OpError as error:
-        raise InvalidModel(f"variable {inner.op.name!r} has no value; initialise or restore it first") from error
+    if not tf.raw_ops.VarIsInitializedOp(resource=outer):
+        raise InvalidModel(f"variable {inner.op.name!r} has no value; initialise or restore it first")
+    return tf.raw_ops.ReadVariableOp(resource=outer, dtype=tf.as_dtype(data.shape_and_type[0].dtype))
 
 
 def _array(tensor: Any) -> Array:

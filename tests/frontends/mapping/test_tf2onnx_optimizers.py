@@ -2,6 +2,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from onnxpress import convert
+from onnxpress_frontends.mapping import tf2onnx_optimizers
+
 
 def test_a_hard_swish_after_a_convolution_without_bias_leaves_one_transpose(agree: Any, keras: Any) -> None:
     layers = keras.layers
@@ -11,3 +16,17 @@ def test_a_hard_swish_after_a_convolution_without_bias_leaves_one_transpose(agre
         x = layers.Multiply(name=f"swish_{index}")([x, layers.ReLU(6)(x + 3.0) * (1 / 6)])
     model = agree(keras.Model(image, layers.GlobalAveragePooling2D(name="pooled")(x)))
     assert [node.op_type for node in model.graph].count("Transpose") == 1
+
+
+def test_an_optimiser_that_fails_is_left_out_and_named(cnn: Any, agree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Failing:
+        def _optimize(self, graph: Any) -> None:
+            node = next(node for node in graph.get_nodes() if node.type == "Relu")
+            graph.remove_node(node.name)  # what it leaves behind is broken
+            raise ValueError("max() arg is an empty sequence")
+
+    whole = tf2onnx_optimizers.optimizers()
+    monkeypatch.setattr(tf2onnx_optimizers, "optimizers", lambda: {**whole, "broken": Failing})
+    agree(cnn)
+    warnings = convert(cnn).run.warnings
+    assert warnings == ["tf2onnx's optimiser 'broken' failed and was left out: max() arg is an empty sequence"]
