@@ -42,7 +42,8 @@ class Fuse(ir.passes.InPlacePass):
     """The pass.
 
     Args:
-        find: Gives the matches of one graph, and notes why candidates are none.
+        find: Gives the matches of one graph, in topological order, and notes why candidates are none.  What is inside
+            two matches is the result of neither.
         into: The operator.
         version: The opset that has it.
         notes: Where to say what was done.
@@ -60,7 +61,7 @@ class Fuse(ir.passes.InPlacePass):
         if matches and self._raise(model, matches):
             matches = self._matches(model, Notes())
         names = Names(model)
-        for match in matches:
+        for match in reversed(matches):  # the source of one may be the result of another, which then changes with it
             _replace(match, names)
         self._notes.count(f"{self._into} made of small operators", len(matches))
         return ir.passes.PassResult(model, modified=bool(matches))
@@ -98,8 +99,11 @@ def between(sources: Collection[ir.Value], result: ir.Value) -> tuple[ir.Node, .
 
 
 def keeps_shape(source: ir.Value, result: ir.Value) -> bool:
-    """Whether both are known to have the same shape: constants in between that have more axes would add some."""
-    return source.shape is not None and result.shape is not None and source.shape == result.shape
+    """Whether `result`, computed of `source` and constants, has its shape; constants of more axes or sizes widen it."""
+    if source.shape is None or result.shape is None or len(source.shape) != len(result.shape):
+        return False
+    pairs = [(one, other) for one, other in zip(source.shape, result.shape, strict=True) if one != other]
+    return not any(isinstance(one, int) or isinstance(other, int) for one, other in pairs)
 
 
 def _closed(matches: Sequence[Match], notes: Notes) -> list[Match]:
@@ -107,8 +111,7 @@ def _closed(matches: Sequence[Match], notes: Notes) -> list[Match]:
     left = list(matches)
     while True:
         inside = {node for match in left for node in match.nodes}
-        results = {match.result for match in left}
-        open_ones = {match: seen for match in left if (seen := _seen(match, inside, results)) is not None}
+        open_ones = {match: seen for match in left if (seen := _seen(match, inside)) is not None}
         if not open_ones:
             return left
         for match, node in open_ones.items():
@@ -116,14 +119,12 @@ def _closed(matches: Sequence[Match], notes: Notes) -> list[Match]:
         left = [match for match in left if match not in open_ones]
 
 
-def _seen(match: Match, inside: set[ir.Node], results: set[ir.Value]) -> ir.Node | None:
+def _seen(match: Match, inside: set[ir.Node]) -> ir.Node | None:
     """A node of `match` whose result is seen from outside."""
     for node in match.nodes:
-        for value in node.outputs:
-            if value not in results and (
-                value.is_graph_output() or any(use.node not in inside for use in value.uses())
-            ):
-                return node
+        values = [value for value in node.outputs if value is not match.result]
+        if any(value.is_graph_output() or any(use.node not in inside for use in value.uses()) for value in values):
+            return node
     return None
 
 

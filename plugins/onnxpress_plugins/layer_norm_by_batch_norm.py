@@ -18,6 +18,7 @@ import onnx_ir as ir
 
 from onnxpress_plugins.constants import array
 from onnxpress_plugins.derivation import derived
+from onnxpress_plugins.fusing import keeps_shape
 from onnxpress_plugins.global_pooling import reduced_axes
 from onnxpress_plugins.layer_norm_moments import NORMALISED, ROUNDING, M, Moments, X, averaged_axes
 
@@ -34,11 +35,12 @@ def row_moments(node: ir.Node) -> Moments | None:
     if rows is None or source is None or not (_is_all(scale, 1) and _is_all(shift, 0)):
         return None
     axes = _last_axes(source, rows)
-    back = [use.node.outputs[0] for use in node.outputs[0].uses() if use.node.op_type == "Reshape"]
-    if not axes or not _are_moments(rows, mean, variance) or [value.shape for value in back] != [source.shape]:
+    users = [use.node for use in node.outputs[0].uses() if use.node.op_type == "Reshape"]
+    back = {user.outputs[0]: NORMALISED for user in users if _undoes(user, source)}
+    if not axes or not back or not _are_moments(rows, mean, variance):
         return None
     epsilon = node.attributes.get_float("epsilon", 1e-5)
-    return Moments(source=source, axes=axes, epsilon=epsilon, given={back[0]: NORMALISED}, node=node)
+    return Moments(source=source, axes=axes, epsilon=epsilon, given=back, node=node)
 
 
 def _maker(value: ir.Value | None, op_type: str) -> ir.Node | None:
@@ -63,6 +65,13 @@ def _last_axes(source: ir.Value, rows: ir.Value) -> tuple[int, ...]:
         if prod(size if isinstance(size, int) else 0 for size in source.shape[first:]) == rows.shape[2]:
             return tuple(range(first, rank))
     return ()
+
+
+def _undoes(reshape: ir.Node, source: ir.Value) -> bool:
+    """Whether this gives a view of `source` its shape again; the number of elements decides one unknown size."""
+    result, unknown = reshape.outputs[0], ir.SymbolicDim(None)
+    sizes = zip(source.shape or (), result.shape or (), strict=False)
+    return keeps_shape(source, result) and sum(one != other or one == unknown for one, other in sizes) < 2
 
 
 def _are_moments(rows: ir.Value, mean: ir.Value | None, variance: ir.Value | None) -> bool:

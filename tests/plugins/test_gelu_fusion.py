@@ -96,6 +96,14 @@ def test_a_scaled_or_shifted_tensor_may_be_x() -> None:
     assert_equivalent(made, after, {"x": numbers(2, 4, 8)}, rtol=0, atol=1e-6)
 
 
+def test_one_behind_another() -> None:
+    second = "t2 = Div(y, root) e2 = Erf(t2) o2 = Add(e2, one) p2 = Mul(y, o2) z = Mul(p2, half)"
+    made = gelu(f"{FORMS['PyTorch']} {second}", y="z")
+    after, counts, _ = after_of(made)
+    assert [node.name for node in after.graph] == ["y", "z"] and counts == {"Gelu made of small operators": 2}
+    assert_equivalent(made, after, {"x": numbers(2, 4, 8)}, rtol=0, atol=1e-6)
+
+
 def test_float16() -> None:
     made = gelu(FORMS["PyTorch"], x="float16[N,4,8] x", dtype="float16")
     after, _, _ = after_of(made)

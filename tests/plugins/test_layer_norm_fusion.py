@@ -153,6 +153,16 @@ def test_two_normalisations_may_share_their_moments() -> None:
     same(made, after, 2, 6, 16)
 
 
+def test_one_behind_another() -> None:
+    second = f"""m2 = {MEAN}(y) d2 = Sub(y, m2) q2 = Mul(d2, d2) v2 = {MEAN}(q2) u2 = Add(v2, eps)
+        s2 = Sqrt(u2) z = Div(d2, s2)"""
+    made = norm(f"{FORMS['Keras']} {second}", y="z")
+    after, counts, _ = after_of(made)
+    assert [[value.name for value in node.inputs[:1] if value is not None] for node in after.graph] == [["x"], ["y"]]
+    assert counts == {"LayerNormalization made of small operators": 2}
+    same(made, after, 2, 6, 16)
+
+
 def test_float16() -> None:
     constants = {name: np.asarray(n, np.float16) for name, n in CONSTANTS.items()}
     made = norm(FORMS["Keras"], x="float16[N,6,16] x", **constants)
