@@ -16,11 +16,14 @@ def onnxpress_passes() -> Iterable[Pass]:
     from onnxpress_plugins.calibration import CALIBRATE
     from onnxpress_plugins.clean_up import CLEAN_UP
     from onnxpress_plugins.gelu_fusion import FUSE_GELU
+    from onnxpress_plugins.group_merging import MERGE_GROUP_CONV
     from onnxpress_plugins.layer_norm_fusion import FUSE_LAYER_NORM
+    from onnxpress_plugins.layout.transpose_cancelling import CANCEL_TRANSPOSES
     from onnxpress_plugins.pad_folding import FOLD_PADDING
     from onnxpress_plugins.qdq_insertion import INSERT_QDQ
 
     yield CALIBRATE
+    yield CANCEL_TRANSPOSES
     yield CLEAN_UP
     yield CORRECT_BIASES
     yield FOLD_BATCH_NORM
@@ -28,6 +31,7 @@ def onnxpress_passes() -> Iterable[Pass]:
     yield FUSE_GELU
     yield FUSE_LAYER_NORM
     yield INSERT_QDQ
+    yield MERGE_GROUP_CONV
 
 
 @hookimpl

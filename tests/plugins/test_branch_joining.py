@@ -60,7 +60,15 @@ def test_the_tensor_itself() -> None:
         ("c = Relu(a) y = Concat<axis = 1>(c, x)", "'c', or what corresponds to it in another branch, is not computed"),
         (
             "c = Mul(a, k1) d = Mul(b, b) y = Concat<axis = 1>(c, d)",
-            "'k1', or what corresponds to it in another branch",
+            "Mul 'c' and Mul 'd' take operands of different ranks",
+        ),
+        (
+            "c = Mul(a, k3) d = Mul(b, b) y = Concat<axis = 1>(c, d)",
+            "'k3', or what corresponds to it in another branch, is not computed in this graph",
+        ),
+        (
+            "c = Relu(a) d = Relu(b) e = Transpose(c) f = Transpose(d) y = Concat<axis = 1>(e, f)",
+            "the branches do not take all of 'x', in order, along axis 2",
         ),
         (
             "c = Softmax(a) d = Softmax(b) y = Concat<axis = 1>(c, d)",
