@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
+from onnxpress_frontends.mapping.inner_cuts import select
 from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
 from onnxpress_frontends.opening import checkpoints, graphdef, keras_files, keras_models, meta_graphs, saved_model
 from onnxpress_frontends.opening.functions import trace
@@ -37,8 +38,8 @@ def load(
         source: A SavedModel folder, a ``.keras``, ``.h5`` or frozen ``.pb`` or ``.pbtxt`` file, a checkpoint of
             TensorFlow 1 (``.meta``, ``.index``, or what these names begin with), a `keras.Model`, a `tf.Module` whose
             ``__call__`` is a `tf.function`, a `tf.function` with an input signature, or a concrete function.
-        inputs: Names of the inputs; in a graph of TensorFlow 1 any node may be one.
-        outputs: Names of the outputs to keep; in a graph of TensorFlow 1 any node may be one.
+        inputs: Names of the inputs; any node may be one.
+        outputs: Names of the outputs to keep; any node may be one.
         signature: Key of the SavedModel signature to convert.
         allow_custom_objects: Run Lambda layers and custom objects of Keras files.
 
@@ -87,14 +88,14 @@ def _open(
 ) -> NamedFunction:
     folder = _saved_model_folder(source)
     if folder is not None:
-        return saved_model.open_saved_model(folder, signature, inputs, outputs)
+        return select(saved_model.open_saved_model(folder, signature, inputs, outputs), inputs, outputs)
     if signature is not None:
         raise InvalidOption("option 'signature' is for SavedModel folders only")
     if not isinstance(source, Path):
-        return _trace(source).select(inputs, outputs)
+        return select(_trace(source), inputs, outputs)
     if source.suffix.lower() in _KERAS:
         model = keras_files.open_keras_file(source, allow_custom_objects=allow_custom_objects)
-        return keras_models.trace_keras(model).select(inputs, outputs)
+        return select(keras_models.trace_keras(model), inputs, outputs)
     if source.suffix.lower() in graphdef.GRAPHS:
         return graphdef.open_graphdef(source, inputs, outputs)
     if checkpoints.find_prefix(source) is not None:

@@ -36,8 +36,8 @@ def open_saved_model(
     Args:
         folder: The folder.
         signature: Key of the signature.
-        inputs: All its inputs; in a model of TensorFlow 1 any tensors.
-        outputs: The outputs to keep; in a model of TensorFlow 1 any tensors.
+        inputs: In a model of TensorFlow 1, the tensors to begin at; one of TensorFlow 2 comes whole.
+        outputs: The tensors to end at, likewise.
 
     Raises:
         InvalidModel: The folder is no SavedModel, or is truncated or corrupt.
@@ -46,7 +46,7 @@ def open_saved_model(
     """
     metas = _read(folder)
     if len(metas) == 1 and metas[0].HasField("object_graph_def"):
-        return _load(folder, metas[0], signature).select(inputs, outputs)
+        return _load(folder, metas[0], signature)
     meta = _serving(metas, folder)
     signatures = {key: each for key, each in meta.signature_def.items() if not key.startswith(_INTERNAL)}
     return open_signature(meta, signatures[_choose(signatures, signature, folder)], folder, inputs, outputs)

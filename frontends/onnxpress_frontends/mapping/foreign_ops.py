@@ -1,0 +1,90 @@
+"""TensorFlow operators that have no ONNX form, found in a frozen graph before tf2onnx copies them.
+
+Strings, lookup tables, sparse and ragged tensors, datasets: whatever tf2onnx has neither a handler for nor rewrites as
+part of a pattern.  Lookup tables have a handler, but their contents are no part of a graph.  One message tells all of
+them, and the cut that avoids them where the rest of the graph is worth converting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.mapping.cut_suggestions import suggest_cuts
+from onnxpress_frontends.mapping.freezing import Frozen
+from onnxpress_frontends.mapping.op_handlers import HANDLERS
+from onnxpress_frontends.opening.function_library import called_functions
+from onnxpress_frontends.opening.named_function import NamedFunction
+
+_REWRITTEN = """
+    Switch Merge Enter Exit LoopCond NextIteration
+    TensorArrayV3 TensorArrayReadV3 TensorArrayWriteV3 TensorArrayScatterV3 TensorArrayGatherV3 TensorArraySizeV3
+    GRUBlockCell ListDiff MatrixSetDiag ResourceGather
+"""
+REWRITTEN = frozenset(_REWRITTEN.split())
+"""Operators without a handler that tf2onnx replaces as parts of a pattern."""
+
+_CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
+"""Judged by what they call."""
+
+_TABLES = frozenset(("HashTableV2", "LookupTableFindV2", "LookupTableSizeV2"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignOps:
+    """What has no ONNX form in a graph.
+
+    Attributes:
+        places: Operator to the names of its nodes, those in functions included.
+        nodes: Nodes of the main graph that are such, or that call a function with such.
+    """
+
+    places: dict[str, list[str]]
+    nodes: frozenset[str]
+
+
+def refuse_foreign(source: NamedFunction, frozen: Frozen, *, opset: int, unmapped: Collection[str] = ()) -> None:
+    """Refuse a graph with operators that have no ONNX form.
+
+    Args:
+        source: The function, for the names that the user knows.
+        frozen: Its graph.
+        opset: The version of ONNX that it is to be written in.
+        unmapped: Operators that tf2onnx turned out to leave as they are, beyond those known beforehand.
+
+    Raises:
+        UnsupportedModel: There are some; the message gives each operator's name, count and first node, and what to do.
+    """
+    foreign = find_foreign(frozen.graph, opset=opset, unmapped=unmapped)
+    if not foreign.places:
+        return
+    found = (f"{op} ({len(names)}, first {names[0]!r})" for op, names in sorted(foreign.places.items()))
+    cuts = suggest_cuts(source, frozen, foreign.nodes)
+    advice = f"convert {', or '.join(cuts)}" if cuts else "replace these layers by ones built of ordinary ops"
+    raise UnsupportedModel(f"the model uses TensorFlow ops that have no ONNX form: {', '.join(found)}; {advice}")
+
+
+def find_foreign(graph: Any, *, opset: int, unmapped: Collection[str] = ()) -> ForeignOps:
+    """The operators of a `GraphDef` that have no ONNX form."""
+    library = {function.signature.name for function in graph.library.function}
+    known = (_handled(opset) | library) - set(unmapped)
+    places: dict[str, list[str]] = {}
+    for scope in (graph.node, *(function.node_def for function in called_functions(graph, graph.node))):
+        for node in scope:
+            if node.op not in known:
+                places.setdefault(node.op, []).append(node.name)
+    nodes = [node.name for node in graph.node if places and not _all_ops(graph, node) <= known]
+    return ForeignOps(places=places, nodes=frozenset(nodes))
+
+
+def _all_ops(graph: Any, node: Any) -> set[str]:
+    """The operator of a node, and those of what it calls."""
+    return {node.op, *(inner.op for function in called_functions(graph, [node]) for inner in function.node_def)}
+
+
+def _handled(opset: int) -> frozenset[str]:
+    import tf2onnx.tfonnx  # registers the handlers
+
+    return (frozenset(tf2onnx.handler.tf_op.create_mapping(opset, [])) - _TABLES) | HANDLERS.keys() | REWRITTEN | _CALLS
