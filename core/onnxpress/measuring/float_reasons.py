@@ -37,7 +37,10 @@ NO_INTEGER_KERNEL = frozenset(
 FUSED_ACTIVATIONS = ("Relu", "Clip")
 """Activations that become part of an integer convolution."""
 
-_FLOAT_NAMES = {"FusedConv": "Conv", "NhwcFusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"}
+_FLOAT_NAMES = {
+    **{"FusedConv": "Conv", "NhwcFusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul"},
+    **{"BiasGelu": "Gelu", "FastGelu": "Gelu"},
+}
 _LAYOUT = ("ReorderInput", "ReorderOutput", "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze")
 _NEEDS_QUANTIZED_OUTPUT = {"Conv", "Add", "Mul", "Concat", "AveragePool", "GlobalAveragePool", "Sigmoid", "Softmax"}
 

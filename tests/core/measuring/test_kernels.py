@@ -4,6 +4,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from onnxpress.measuring.float_reasons import reason
 from onnxpress.measuring.kernels import Kernel, kernels
 from onnxpress.testing import model
 
@@ -93,6 +94,12 @@ END = "q = QuantizeLinear(c, s, z) y = DequantizeLinear(q, s, z)"
 )
 def test_float_nodes_have_a_reason(body: str, op_type: str, sentence: str) -> None:
     assert floats(kernels(quantized(body), FEEDS, runs=1)).get(op_type) == sentence
+
+
+@pytest.mark.parametrize("op_type", ["Gelu", "BiasGelu", "FastGelu"])
+def test_gelu_has_its_reason_in_every_form_onnxruntime_gives_it(op_type: str) -> None:
+    node = ir.Node("com.microsoft", op_type, [ir.Value(name="x"), ir.Value(name="b")])
+    assert reason(node) == "onnxruntime has no int8 kernel for Gelu"
 
 
 def test_a_float_weight_is_the_reason() -> None:
