@@ -15,6 +15,7 @@ from onnxpress.kinds import WARNINGS_KEY
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.mapping import grappler, weight_handles
 from onnxpress_frontends.mapping.compiled_calls import release_calls
+from onnxpress_frontends.mapping.foreign_ops import refuse_foreign
 from onnxpress_frontends.mapping.freezing import Frozen, freeze
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
 from onnxpress_frontends.mapping.tf2onnx_optimizers import optimize
@@ -34,7 +35,7 @@ def to_onnx(source: NamedFunction) -> ir.Model:
     """Convert; inputs and outputs still carry TensorFlow's tensor names, e.g. ``image:0``.
 
     Raises:
-        UnsupportedModel: An input has no known rank, or TensorFlow or tf2onnx fail altogether.
+        UnsupportedModel: An input has no known rank, operators have no ONNX form, or TensorFlow or tf2onnx fail.
     """
     tf = import_tensorflow()
     shapeless = [endpoint.name for endpoint in source.inputs if endpoint.tensor.shape.rank is None]
@@ -43,6 +44,7 @@ def to_onnx(source: NamedFunction) -> ir.Model:
     try:
         with quiet(), tf.device("/cpu:0"):
             frozen = prepare(source)
+            refuse_foreign(source, frozen, opset=OPSET)
             proto, warnings = _map(frozen)
             model = model_files.from_proto(proto, name=source.title)
             bind(model, frozen.weights)
@@ -60,7 +62,7 @@ def prepare(source: NamedFunction) -> Frozen:
     release_calls(frozen.graph)
     weight_handles.put_back_small(frozen.graph, frozen.weights)
     graph = grappler.optimize(frozen.graph, [*frozen.inputs, *frozen.outputs, *(f"{name}:0" for name in frozen.weights)])
-    keep_reachable(graph.node, frozen.outputs)
+    keep_reachable(graph.node, [*frozen.inputs, *frozen.outputs])
     weight_handles.hide(graph, frozen.weights, frozen.outputs)
     return Frozen(graph=graph, inputs=frozen.inputs, outputs=frozen.outputs, weights=frozen.weights)
 
