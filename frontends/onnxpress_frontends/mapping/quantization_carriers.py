@@ -21,6 +21,7 @@ from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.mapping import grid_attributes
 from onnxpress_frontends.mapping.constant_tensors import FLOAT, Constants, hold
 from onnxpress_frontends.mapping.quantization_grids import CentredGrids, Grid, nudged
+from onnxpress_frontends.reachability import source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
@@ -32,14 +33,12 @@ def carry(graph: Any, weights: dict[str, Array]) -> None:
     """Make every quantising node of an optimised `GraphDef` a carrier, in place.
 
     Args:
-        graph: The graph.
+        graph: The graph, and the loops and branches it calls.
         weights: The value of every placeholder that is no input, by node name; constants that are quantised join it.
 
     Raises:
-        UnsupportedModel: A node quantises to a range that is not known, or is not sound, or quantises no float32, or
-            stands in a loop or branch.
+        UnsupportedModel: A node quantises to a range that is not known, or is not sound, or quantises no float32.
     """
-    _refuse_inner(graph)
     nodes = [node for node in graph.node if node.op in _GRIDS]
     constants = Constants(graph, weights)
     values = constants.values([name for node in nodes for name in (node.name, *node.input) if name in constants])
@@ -47,20 +46,38 @@ def carry(graph: Any, weights: dict[str, Array]) -> None:
         grid = _grid(_Arguments(node, values, graph))
         if node.name in values:
             hold(graph, node, values[node.name], weights)
-        del node.input[1:]
-        node.op = CARRIER
-        node.attr.clear()
-        grid_attributes.write(node, grid)
-
-
-def _refuse_inner(graph: Any) -> None:
+        _become_carrier(node, grid)
     for function in graph.library.function:
-        for node in function.node_def:
-            if node.op in _GRIDS:
-                raise UnsupportedModel(
-                    f"{node.op} {node.name!r} quantises inside a loop or branch, which onnxpress cannot convert; "
-                    "export the model with the loop unrolled, or without its quantisation"
-                )
+        _carry_inside(function, graph)
+
+
+def _carry_inside(function: Any, graph: Any) -> None:
+    """Make carriers in a loop or branch; what it quantises of constants alone is left to be folded."""
+    from tensorflow import make_ndarray
+
+    constants = {node.name: node.attr["value"].tensor for node in function.node_def if node.op == "Const"}
+    for node in function.node_def:
+        if node.op not in _GRIDS or source_of(node.input[0]) in constants:
+            continue
+        known = [name for name in node.input if source_of(name) in constants]
+        grid = _grid(_Arguments(node, {name: make_ndarray(constants[source_of(name)]) for name in known}, graph))
+        if not node.op.startswith("FakeQuant"):  # outputs of a function's nodes are called after the operator's
+            _rename(function, f"{node.name}:output:0", f"{node.name}:outputs:0")
+        _become_carrier(node, grid)
+
+
+def _become_carrier(node: Any, grid: Grid | CentredGrids) -> None:
+    del node.input[1:]
+    node.op = CARRIER
+    node.attr.clear()
+    grid_attributes.write(node, grid)
+
+
+def _rename(function: Any, old: str, new: str) -> None:
+    for node in function.node_def:
+        node.input[:] = [new if name == old else name for name in node.input]
+    for key, name in function.ret.items():
+        function.ret[key] = new if name == old else name
 
 
 class _Arguments:
@@ -93,7 +110,8 @@ class _Arguments:
 
         with tf.Graph().as_default() as graph:
             tf.graph_util.import_graph_def(self._graph, name="")
-            rank: int | None = graph.get_operation_by_name(self.node.name).inputs[0].shape.rank
+        operations = {operation.name: operation for operation in graph.get_operations()}
+        rank: int | None = operations[self.node.name].inputs[0].shape.rank if self.node.name in operations else None
         if rank is None:
             raise ValueError("the rank of its data is not known")
         return rank

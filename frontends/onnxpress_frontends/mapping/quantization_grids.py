@@ -108,8 +108,9 @@ class CentredGrids:
             raise ValueError(f"ONNX cannot quantise to {self.bits} bits")
         bottom, top = _ends(minimum, maximum)
         low, high = self.ends
-        below = bottom / np.float32(low) if low else np.zeros_like(bottom)
-        scale = np.maximum(below, top / np.float32(high))
+        scale = top / np.float32(high)
+        if low:
+            scale = np.maximum(bottom / np.float32(low), scale)
         if (scale < 0).any():
             raise ValueError(f"its range ends at {_first(top[scale < 0])}, and its integers are not negative")
         return Grid(

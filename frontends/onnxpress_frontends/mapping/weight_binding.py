@@ -5,6 +5,7 @@ Where the conversion transposed or reshaped a handle, the array is transposed or
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +18,23 @@ if TYPE_CHECKING:
 
 
 def bind(model: ir.Model, weights: dict[str, Array]) -> None:
-    """Turn the inputs of `model` that are handles into initialisers.
+    """Turn the inputs of `model`, and of its loops and branches, that are handles into initialisers.
 
     Args:
         model: The converted graph; changed in place.
         weights: Input name without ``:0`` to value; emptied, so that an array that is transposed is not kept twice.
     """
-    graph = model.graph
-    handles = [value for value in graph.inputs if (value.name or "").removesuffix(":0") in weights]
-    kept = [value for value in graph.inputs if value not in handles]
-    graph.inputs.clear()
-    graph.inputs.extend(kept)
-    for value in handles:
-        _bind(graph, value, weights.pop((value.name or "").removesuffix(":0")))
+    handles = [(graph, value) for graph in model.graphs() for value in graph.inputs if _weight(value) in weights]
+    left = Counter(_weight(value) for _, value in handles)
+    for graph, value in handles:
+        graph.inputs.remove(value)
+        left[_weight(value)] -= 1
+        _bind(graph, value, weights[_weight(value)] if left[_weight(value)] else weights.pop(_weight(value)))
     weights.clear()
+
+
+def _weight(handle: ir.Value) -> str:
+    return (handle.name or "").removesuffix(":0")
 
 
 def _bind(graph: ir.Graph, value: ir.Value, array: Array) -> None:

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.tensorflow_source import load
+
+Cases = dict[str, tuple[Callable[[Any, Any], Any], str]]
+
+CASES: Cases = {
+    "range of the data": (
+        lambda tf, x: tf.quantization.fake_quant_with_min_max_vars(x, tf.reduce_min(x), 1.0),
+        "FakeQuantWithMinMaxVars '.*' cannot be converted: its range is computed when the model runs; "
+        "export the model with fixed, sound ranges",
+    ),
+    "empty range": (
+        lambda tf, x: tf.quantization.fake_quant_with_min_max_vars(x, 2.0, 1.0),
+        "FakeQuantWithMinMaxVars '.*' cannot be converted: its range is 2.0 to 1.0; "
+        "export the model with fixed, sound ranges",
+    ),
+    "float64": (
+        lambda tf, x: tf.cast(tf.quantization.quantize_and_dequantize_v2(tf.cast(x, tf.float64), -1, 1), tf.float32),
+        "QuantizeAndDequantizeV4 '.*' cannot be converted: it quantises other numbers than float32; .*",
+    ),
+    "bits": (
+        lambda tf, x: tf.quantization.quantize_and_dequantize_v2(x, -1, 1, num_bits=20, range_given=True),
+        "QuantizeAndDequantizeV4 '.*' cannot be converted: ONNX cannot quantise to 20 bits; .*",
+    ),
+    "range of a loop": (
+        lambda tf, x: tf.while_loop(
+            lambda i, y: i < 3,
+            lambda i, y: (i + 1, tf.quantization.fake_quant_with_min_max_vars(y, tf.reduce_min(x), 1.0)),
+            [0, x],
+        )[1],
+        "FakeQuantWithMinMaxVars '.*' cannot be converted: its range is computed when the model runs; .*",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_has_no_grid_is_refused(case: str, tf: Any) -> None:
+    build, sentence = CASES[case]
+    function = tf.function(lambda x: build(tf, x), input_signature=[tf.TensorSpec((None, 3), name="x")])
+    with pytest.raises(UnsupportedModel) as refusal:
+        load(function)
+    assert re.fullmatch(sentence, str(refusal.value))
+
+
+def test_what_tensorflow_itself_rejects_is_refused_with_its_reason(tf: Any) -> None:
+    ends = {"input_min": np.zeros(2, np.float32), "input_max": np.ones(2, np.float32)}
+    weight = np.ones((3, 2), np.float32)
+    function = tf.function(
+        lambda x: x @ tf.raw_ops.QuantizeAndDequantizeV4(input=weight, **ends, range_given=True, axis=1),
+        input_signature=[tf.TensorSpec((None, 3), name="x")],
+    )
+    with pytest.raises(
+        UnsupportedModel, match="TensorFlow cannot compute 'QuantizeAndDequantizeV4': input_min must be"
+    ):
+        load(function)
