@@ -24,11 +24,13 @@ def select(source: NamedFunction, inputs: Sequence[str] | None, outputs: Sequenc
     Raises:
         InvalidOption: A name is unknown, or the outputs need an input that is not named.
     """
-    wanted = ((inputs or (), source.inputs), (outputs or (), source.outputs))
-    if all({end.name for end in ends}.issuperset(names) for names, ends in wanted):
+    inner = _undeclared(inputs, source.inputs) | _undeclared(outputs, source.outputs)
+    if not inner:
         return source.select(inputs, outputs)
     frozen = prepare(source)
     graph = frozen.graph
+    if inner.isdisjoint(node.name for node in graph.node):
+        return source.select(inputs, outputs)  # says which names are declared
     fetches = _tensors(outputs, source.outputs, graph, source.title)
     feeds = _tensors(inputs, source.inputs, graph, source.title)
     standing = feed(graph, list(feeds.values()))
@@ -38,6 +40,11 @@ def select(source: NamedFunction, inputs: Sequence[str] | None, outputs: Sequenc
     fed = {name: standing[tensor] for name, tensor in feeds.items() if inputs or standing[tensor] in kept}
     _refuse_unfed(graph, source, {*fed.values(), *frozen.weights})
     return cut(graph, fed, fetches, weights=frozen.weights, variables={}, title=source.title, source=source.title)
+
+
+def _undeclared(names: Sequence[str] | None, ends: Sequence[Endpoint]) -> set[str]:
+    declared = {end.name for end in ends}
+    return {source_of(name) for name in names or () if name not in declared}
 
 
 def _tensors(names: Sequence[str] | None, ends: Sequence[Endpoint], graph: Any, title: str) -> dict[str, str]:
