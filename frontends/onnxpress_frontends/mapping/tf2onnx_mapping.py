@@ -13,7 +13,7 @@ from onnxpress import model_files
 from onnxpress.errors import OnnxpressError, UnsupportedModel
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.mapping import grappler, weight_handles
+from onnxpress_frontends.mapping import dequantize_decoding, grappler, quantization_carriers, weight_handles
 from onnxpress_frontends.mapping.compiled_calls import release_calls
 from onnxpress_frontends.mapping.foreign_ops import refuse_foreign
 from onnxpress_frontends.mapping.freezing import Frozen, freeze
@@ -61,8 +61,13 @@ def prepare(source: NamedFunction) -> Frozen:
     frozen = freeze(source)
     release_calls(frozen.graph)
     weight_handles.put_back_small(frozen.graph, frozen.weights)
-    graph = grappler.optimize(frozen.graph, [*frozen.inputs, *frozen.outputs, *(f"{name}:0" for name in frozen.weights)])
+    dequantize_decoding.decode(frozen.graph, frozen.weights)
+    graph = grappler.optimize(
+        frozen.graph, [*frozen.inputs, *frozen.outputs, *(f"{name}:0" for name in frozen.weights)]
+    )
+    quantization_carriers.carry(graph, frozen.weights)
     keep_reachable(graph.node, [*frozen.inputs, *frozen.outputs])
+    weight_handles.drop_unused(graph, frozen.weights)
     weight_handles.hide(graph, frozen.weights, frozen.outputs)
     return Frozen(graph=graph, inputs=frozen.inputs, outputs=frozen.outputs, weights=frozen.weights)
 
