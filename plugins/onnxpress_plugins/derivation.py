@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxpress_plugins.constants import array, constant
@@ -36,7 +37,8 @@ def derived(
         node = waiting.popleft()
         if node.graph is not graph or node.outputs[0] in found:
             continue
-        result = _result(node, found, frozenset(never_zero))
+        with np.errstate(all="ignore"):  # constants such as the infinity of an attention mask
+            result = _result(node, found, frozenset(never_zero))
         if result is not None and len(result.terms) <= _TERMS:
             found[node.outputs[0]] = result
             waiting.extend(use.node for use in node.outputs[0].uses())

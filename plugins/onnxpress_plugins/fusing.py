@@ -58,13 +58,14 @@ class Fuse(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Replace what can be replaced, in the graph and its subgraphs, and say why the rest cannot."""
         matches = self._matches(model, self._notes)
-        if matches and self._raise(model, matches):
+        raised = bool(matches) and self._raise(model, matches)
+        if raised:
             matches = self._matches(model, Notes())
         names = Names(model)
         for match in reversed(matches):  # the source of one may be the result of another, which then changes with it
             _replace(match, names)
         self._notes.count(f"{self._into} made of small operators", len(matches))
-        return ir.passes.PassResult(model, modified=bool(matches))
+        return ir.passes.PassResult(model, modified=raised or bool(matches))
 
     def _matches(self, model: ir.Model, notes: Notes) -> list[Match]:
         return [match for graph in model.graphs() for match in _closed(self._find(graph, notes), notes)]

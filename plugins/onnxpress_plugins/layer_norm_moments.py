@@ -57,11 +57,14 @@ def averaged_axes(node: ir.Node) -> tuple[int, ...]:
 
 
 def moments(node: ir.Node) -> Iterator[Moments]:
-    """The moments whose mean is the result of `node`."""
+    """The moments whose mean is the result of `node`, or the same mean that was taken again."""
     axes, source = averaged_axes(node), node.inputs[0] if node.inputs else None
     if not axes or source is None:
         return
-    given = {source: X, node.outputs[0]: M}
+    means = [use.node for use in source.uses() if use.node.graph is node.graph and averaged_axes(use.node) == axes]
+    if node is not means[0]:
+        return
+    given = {source: X, **{mean.outputs[0]: M for mean in means}}
     for value, read in derived(given, node.graph).items():
         if read.is_close((X - M) ** 2, rtol=ROUNDING):
             for user in dict.fromkeys(use.node for use in value.uses()):

@@ -60,6 +60,12 @@ def test_constants_are_read_as_arrays() -> None:
     np.testing.assert_array_equal(found.factor(X), numbers(4, 1, 1))
 
 
+def test_infinite_constants_are_no_trouble(recwarn: pytest.WarningsRecorder) -> None:
+    found = read("a = Add(x, mask) b = Mul(a, a) y = Sub(b, b)", mask=np.float32(-np.inf))
+    assert found is not None and not found.is_close(Polynomial.constant(0), rtol=1)
+    assert not recwarn.list
+
+
 def test_the_computed_operands_of_a_node() -> None:
     made = graph("a = Add(two, x) b = Relu(x) y = Mul(a, b)", **TWO)
     names = {node.name: [value.name for value in operands(node)] for node in made.graph}

@@ -31,6 +31,8 @@ CONSTANTS = {
 FORMS = {
     "Keras": "h = Mul(half, x) n = Neg(x) a = Mul(n, shrink) e = Erf(a) o = Sub(one, e) y = Mul(h, o)",
     "PyTorch": "a = Div(x, root) e = Erf(a) o = Add(e, one) p = Mul(x, o) y = Mul(p, half)",
+    "Constant nodes": "k = Constant<value = float {1.4142135}>() a = Div(x, k) e = Erf(a) o = Add(e, one) p = Mul(x, o)"
+    " l = Constant<value_float = 0.5>() y = Mul(p, l)",
     "TensorFlow 1": "h = Mul(x, half) a = Mul(x, shrink) e = Erf(a) o = Add(one, e) y = Mul(h, o)",
     "distributed": "a = Mul(x, shrink) e = Erf(a) h = Div(x, two) t = Mul(h, e) y = Add(t, h)",
     "BERT": "p = Pow(x, three) c = Mul(cubic, p) s = Add(x, c) a = Mul(outer, s) t = Tanh(a) o = Add(one, t)"

@@ -30,6 +30,8 @@ FORMS = {
     "TensorFlow 1": f"{INVERSE} f = Mul(i, g) a = Mul(d, f) y = Add(a, b)",
     "PyTorch": f"{CENTRED} q = Pow(d, two) v = {MEAN}(q) u = Add(v, eps) s = Sqrt(u) a = Div(d, s) c = Mul(a, g)"
     " y = Add(c, b)",
+    "Constant nodes": f"{CENTRED} k = Constant<value = float {{2}}>() q = Pow(d, k) v = {MEAN}(q)"
+    " l = Constant<value_float = 0.001>() u = Add(v, l) s = Sqrt(u) a = Div(d, s) c = Mul(a, g) y = Add(c, b)",
     "PyTorch without affine": f"{CENTRED} {ROOT} y = Div(d, s)",
     "powers": f"{CENTRED} q = Mul(d, d) v = {MEAN}(q) u = Add(eps, v) s = Pow(u, minus) a = Mul(s, d) y = Mul(g, a)",
     "centred twice": f"m = {MEAN}(x) d = Sub(m, x) e = Sub(x, m) {ROOT} a = Div(e, s) c = Mul(a, g) y = Add(c, b)",
@@ -99,7 +101,8 @@ def formulas(draw: st.DrawFn) -> ir.Model:
     if f.choice():
         return f.model(f.total(f.product(centred, inverse, gamma), beta), X)
     factor = f.product(inverse, gamma)
-    shift = f.op("Neg", f.product(mean, factor))
+    again = f.op("ReduceMean", "x", attributes="<axes = [-1]>") if f.choice() else mean
+    shift = f.op("Neg", f.product(again, factor))
     terms = [f.total(shift, beta)] if f.choice() else [shift, beta]
     return f.model(f.total(f.product("x", factor), *terms), X)
 
