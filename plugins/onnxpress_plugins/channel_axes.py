@@ -18,6 +18,7 @@ import onnx_ir as ir
 
 from onnxpress_plugins.affine import Obstacle
 from onnxpress_plugins.constants import array
+from onnxpress_plugins.elementwise import BROADCASTING, ONE_SIDED, UNARY
 from onnxpress_plugins.naming import described
 
 Axes = list[int | None]
@@ -91,16 +92,8 @@ def _constant_axes(node: ir.Node, rank: int) -> set[int] | None:
     return None if axes is None else {int(axis) % rank for axis in axes}
 
 
-_ACTIVATIONS = (
-    *("Relu", "LeakyRelu", "PRelu", "Clip", "Elu", "Selu", "Celu", "ThresholdedRelu", "Sigmoid", "HardSigmoid"),
-    *("HardSwish", "Mish", "Gelu", "Tanh", "Softplus", "Softsign", "Erf", "Identity", "Cast"),
-)
-_ARITHMETIC = (
-    *("Add", "Sub", "Mul", "Div", "Pow", "Max", "Min", "Sum", "Mean", "Where", "Equal", "Less", "Greater"),
-    *("Neg", "Abs", "Sign", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round"),
-)
 _RULES: dict[str, Callable[[ir.Node, int], Axes | None]] = {
-    **dict.fromkeys((*_ACTIVATIONS, *_ARITHMETIC), _elementwise),
+    **dict.fromkeys((*UNARY, *BROADCASTING, *ONE_SIDED), _elementwise),
     "Transpose": _transpose,
     "Unsqueeze": _unsqueeze,
     "Squeeze": _squeeze,

@@ -2,8 +2,9 @@
 
 Functions are inlined.  Then, until nothing changes: shapes are computed (`shape_resolving`), nodes without effect go
 (`identity_removal`), constants are computed (`constant_folding`), means over all pixels become GlobalAveragePool
-(`global_pooling`), and types and shapes are inferred, which the next round builds on.  At the end equal initialisers
-are merged (`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
+(`global_pooling`), operands are left to broadcasting (`late_broadcasting`), and types and shapes are inferred, which
+the next round builds on.  At the end equal initialisers are merged (`initializer_sharing`) and what nothing uses is
+removed: nodes, initialisers, opset imports.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from onnxpress_plugins.constants import drop_if_unused
 from onnxpress_plugins.global_pooling import PoolGlobally
 from onnxpress_plugins.identity_removal import RemoveIdentities
 from onnxpress_plugins.initializer_sharing import ShareInitializers
+from onnxpress_plugins.late_broadcasting import BroadcastLate
 from onnxpress_plugins.shape_resolving import ResolveShapes
 
 
@@ -36,6 +38,7 @@ class CleanUp(ir.passes.InPlacePass):
             RemoveIdentities(notes),
             FoldConstants(notes, limit=fold_limit),
             PoolGlobally(notes),
+            BroadcastLate(notes),
         )
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:

@@ -19,6 +19,7 @@ from math import prod
 
 import onnx_ir as ir
 
+from onnxpress_plugins.elementwise import BROADCASTING
 from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
 from onnxpress_plugins.slicing import bounds, takes_all
 from onnxpress_plugins.symbolic_sizes import ONE, Size
@@ -124,10 +125,6 @@ def _matmul(node: ir.Node, facts: ShapeFacts) -> Contents | None:
     return [*broadcast([[*left[:-2]], [*right[:-2]]]), left[-2], right[-1]]
 
 
-_ELEMENTWISE = (
-    *("Add", "Sub", "Mul", "Div", "Pow", "Mod", "And", "Or", "Xor", "Max", "Min", "Mean", "Sum", "Where"),
-    *("Equal", "Less", "LessOrEqual", "Greater", "GreaterOrEqual", "PRelu", "BitShift"),
-)
 _RULES: dict[str, Callable[[ir.Node, ShapeFacts], Contents | None]] = {
     "Reshape": _reshape,
     "Flatten": _flatten,
@@ -135,5 +132,5 @@ _RULES: dict[str, Callable[[ir.Node, ShapeFacts], Contents | None]] = {
     "Slice": _slice,
     "Expand": _expand,
     "MatMul": _matmul,
-    **dict.fromkeys(_ELEMENTWISE, _elementwise),
+    **dict.fromkeys((*BROADCASTING, "PRelu"), _elementwise),
 }

@@ -5,7 +5,8 @@ its output (`output_shapes`) is an equation for such a name, ``unk__3 = 2 N``; i
 earlier, and taken over only at the value where the name appears for the first time: there it is the name's definition.
 An equation between names that exist already would hold in a branch that is run, and not in one that is not.
 
-By the ONNX standard two dimensions of one name are equal, in subgraphs too.
+By the ONNX standard a name is an identifier, and two dimensions of one name are equal, in subgraphs too.  Some
+exporters write ``?`` or ``None`` where they know nothing; that is taken for no name.
 """
 
 from __future__ import annotations
@@ -79,7 +80,12 @@ class ShapeFacts:
 
 def _dimensions(value: ir.Value) -> list[int | Symbol]:
     sizes = enumerate(value.shape or ())
-    return [size if isinstance(size, int) else size.value or (value.name, axis) for axis, size in sizes]
+    return [size if isinstance(size, int) else _symbol(size, value, axis) for axis, size in sizes]
+
+
+def _symbol(size: ir.SymbolicDim, value: ir.Value, axis: int) -> Symbol:
+    name = size.value
+    return (value.name, axis) if name is None or not name.isidentifier() or name == "None" else name
 
 
 def _name(size: Size) -> int | str | None:

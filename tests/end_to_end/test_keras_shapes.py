@@ -45,7 +45,7 @@ def computed(model: ir.Model) -> list[str]:
 
 
 def attention(keras: Any, x: Any, **options: Any) -> Any:
-    return keras.layers.MultiHeadAttention(2, 4, **options)(x, x)
+    return keras.layers.MultiHeadAttention(2, 4)(x, x, **options)
 
 
 def transformer(keras: Any, x: Any) -> Any:
@@ -61,7 +61,11 @@ def transformer(keras: Any, x: Any) -> Any:
 
 LAYERS: dict[str, tuple[tuple[int, ...], Callable[[Any, Any], Any]]] = {
     "attention": ((6, 8), attention),
-    "attention over an image": ((3, 2, 8), lambda keras, x: attention(keras, x, attention_axes=(1, 2))),
+    "causal attention": ((6, 8), lambda keras, x: attention(keras, x, use_causal_mask=True)),
+    "attention over an image": (
+        (3, 2, 8),
+        lambda keras, x: keras.layers.MultiHeadAttention(2, 4, attention_axes=(1, 2))(x, x),
+    ),
     "grouped queries": ((6, 8), lambda keras, x: keras.layers.GroupQueryAttention(4, 4, 2)(x, x)),
     "vision transformer": ((8, 8, 3), transformer),
     "EinsumDense": (

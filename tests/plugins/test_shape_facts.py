@@ -35,14 +35,15 @@ def test_a_name_that_exists_keeps_its_meaning() -> None:
     assert facts.shape(made) == [M, Size(8)]
 
 
-def test_dimensions_without_a_name_are_equal_to_none_but_themselves() -> None:
+@pytest.mark.parametrize("nothing", [None, "?", "None", "-1", "2*N"])
+def test_dimensions_without_a_name_are_equal_to_none_but_themselves(nothing: str | None) -> None:
     facts = ShapeFacts()
-    one, other = value("x", None, None), value("y", None)
+    one, other = value("x", nothing, nothing), value("y", nothing)
     (rows, columns), (others,) = facts.shape(one) or [], facts.shape(other) or []
     assert len({str(rows.symbol), str(columns.symbol), str(others.symbol)}) == 3
     assert facts.shape(one) == [rows, columns]
     facts.name_dimensions(one)
-    assert one.shape == [None, None]
+    assert one.shape == [nothing, nothing]
 
 
 def test_a_shape_of_unknown_rank_becomes_known() -> None:
