@@ -1,0 +1,1 @@
+"""The order of the axes of every tensor in a graph, chosen so that the least is transposed."""
