@@ -1,6 +1,6 @@
 """Which values of a graph are polynomials in some given ones.
 
-From the given values on, forward: the result of Add, Sub, Mul, Div, Neg, Reciprocal, Identity or Pow to a small
+From the given values on, forward: the result of Add, Sum, Sub, Mul, Div, Neg, Reciprocal, Identity or Pow to a small
 integer is a polynomial when its operands are, or are constant.  One divides by constants that are not zero, and by
 quantities that are said to be never zero.  A polynomial of more than four terms is given up: the formulas that are
 looked for have at most three, and one more on the way.
@@ -80,6 +80,7 @@ def _power(base: Polynomial, exponent: Polynomial) -> Polynomial | None:
 _DIVISIONS = ("Div", "Reciprocal")
 _OPERATORS: dict[str, Callable[..., Polynomial | None]] = {
     "Add": lambda a, b: a + b,
+    "Sum": lambda *terms: sum(terms, Polynomial({})),
     "Sub": lambda a, b: a - b,
     "Mul": lambda a, b: a * b,
     "Div": lambda a, b: a * b**-1,

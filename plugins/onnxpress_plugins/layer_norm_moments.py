@@ -1,9 +1,10 @@
 """Find tensors that are normalised by their own mean and variance, and what to call the values this is done with.
 
-    M = mean(X),    V = mean((X - M)^2),    R = sqrt(V + epsilon)
+    M = mean(X),    V = mean((X - M)^2) = mean(X^2) - M^2,    R = sqrt(V + epsilon)
 
 with one ReduceMean for each mean, or one GlobalAveragePool, which tf2onnx makes of some.  They are found by what they
-are, not by the operators they are made of: V by its argument, which must be ``X^2 - 2 X M + M^2`` as a `Polynomial`.
+are, not by the operators they are made of: a mean is V if what it is taken of is ``X^2 - 2 X M + M^2`` as a
+`Polynomial`, and ``V + M^2`` if that is ``X^2``.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from onnxpress_plugins.polynomials import Polynomial
 
 X, M, V, R = (Polynomial.variable(name) for name in "XMVR")
 NORMALISED = (X - M) * R**-1
+_SECOND = {(X - M) ** 2: V, X**2: V + M**2}
+_ROOTS = {0.5: R, -0.5: R**-1}
 ROUNDING = 1e-6
 """Relative; coefficients that are one number in the formula were rounded to float32 more than once, at most."""
 
@@ -64,26 +67,34 @@ def moments(node: ir.Node) -> Iterator[Moments]:
     means = [use.node for use in source.uses() if use.node.graph is node.graph and averaged_axes(use.node) == axes]
     if node is not means[0]:
         return
-    given = {source: X, **{mean.outputs[0]: M for mean in means}}
-    for value, read in derived(given, node.graph).items():
-        if read.is_close((X - M) ** 2, rtol=ROUNDING):
-            for user in dict.fromkeys(use.node for use in value.uses()):
-                if user.graph is node.graph and averaged_axes(user) == axes:
-                    for epsilon, roots in _deviations(user):
-                        yield Moments(source=source, axes=axes, epsilon=epsilon, given=given | roots, node=user)
+    first = {mean.outputs[0]: M for mean in means}
+    for user, second in _means_of_squares({source: X, **first}, axes, node.graph):
+        for epsilon, roots in _deviations({**first, user.outputs[0]: second}, node.graph):
+            given = {source: X, **first, **roots}
+            yield Moments(source=source, axes=axes, epsilon=epsilon, given=given, node=user)
 
 
-def _deviations(variance: ir.Node) -> Iterator[tuple[float, dict[ir.Value, Polynomial]]]:
-    """Every epsilon that is added to a variance, and what is computed of the square root of the sum."""
-    for value, read in derived({variance.outputs[0]: V}, variance.graph).items():
+def _means_of_squares(
+    given: Mapping[ir.Value, Polynomial], axes: tuple[int, ...], graph: ir.Graph | ir.Function | None
+) -> Iterator[tuple[ir.Node, Polynomial]]:
+    """The nodes that take a second moment over `axes`, and what it is in terms of V and M."""
+    for value, read in derived(given, graph).items():
+        second = next((mean for square, mean in _SECOND.items() if read.is_close(square, rtol=ROUNDING)), None)
+        for user in dict.fromkeys(use.node for use in value.uses()):
+            if second is not None and user.graph is graph and averaged_axes(user) == axes:
+                yield user, second
+
+
+def _deviations(
+    means: Mapping[ir.Value, Polynomial], graph: ir.Graph | ir.Function | None
+) -> Iterator[tuple[float, dict[ir.Value, Polynomial]]]:
+    """Every epsilon that is added to the variance, and what is computed of the square root of the sum."""
+    for value, read in derived(means, graph).items():
         epsilon = read.factor(Polynomial.constant(1))
         powers = {use.node.outputs[0]: _power(use.node) for use in value.uses() if use.idx == 0}
         roots = {root: _ROOTS[power] for root, power in powers.items() if power in _ROOTS}
         if roots and epsilon.size == 1 and read.is_close(V + epsilon, rtol=ROUNDING):
             yield epsilon.item(), roots
-
-
-_ROOTS = {0.5: R, -0.5: R**-1}
 
 
 def _power(node: ir.Node) -> float | None:

@@ -23,6 +23,7 @@ def read(body: str, **constants: np.float32) -> Polynomial | None:
 
 READ = {
     "y = Add(x, r)": X + R,
+    "y = Sum(x, r, x)": X * 2 + R,
     "a = Sub(two, x) y = Mul(a, two)": X * -2 + 4,
     "a = Neg(x) y = Div(a, two)": X * -0.5,
     "a = Reciprocal(r) y = Mul(x, a)": X * R**-1,

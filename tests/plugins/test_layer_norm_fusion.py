@@ -35,6 +35,8 @@ FORMS = {
     "PyTorch without affine": f"{CENTRED} {ROOT} y = Div(d, s)",
     "powers": f"{CENTRED} q = Mul(d, d) v = {MEAN}(q) u = Add(eps, v) s = Pow(u, minus) a = Mul(s, d) y = Mul(g, a)",
     "centred twice": f"m = {MEAN}(x) d = Sub(m, x) e = Sub(x, m) {ROOT} a = Div(e, s) c = Mul(a, g) y = Add(c, b)",
+    "mean of squares": f"{CENTRED} q = Mul(x, x) w = {MEAN}(q) n = Mul(m, m) v = Sub(w, n) u = Add(v, eps) s = Sqrt(u)"
+    " a = Div(d, s) c = Mul(a, g) y = Add(c, b)",
     "without epsilon": f"{CENTRED} q = Mul(d, d) v = {MEAN}(q) s = Sqrt(v) a = Div(d, s) y = Mul(a, g)",
     "pooling for a mean": f"{CENTRED} {ROOT} a = Div(d, s) c = Mul(a, g) y = Add(c, b)".replace(
         MEAN, "GlobalAveragePool"
