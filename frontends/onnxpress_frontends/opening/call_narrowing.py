@@ -15,6 +15,9 @@ from onnxpress_frontends.reachability import closure, keep_reachable, source_of
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "Case", "StatelessCase"))
 _LOOPS = frozenset(("While", "StatelessWhile"))
 _CHOICE = frozenset(("If", "StatelessIf", "Case", "StatelessCase"))
+_COUNTERS = frozenset((0, 1))
+"""Rounds, and the most there may be: the first variables of every loop that Python made, used or not."""
+
 _BRANCHES = ("f", "then_branch", "else_branch")
 
 
@@ -65,13 +68,13 @@ class _Narrowing:
         node.input[:] = [*node.input[:choices], *(_data(node)[choices + index] for index in arguments)]
         _keep(node.attr["Tin"].list.type, arguments)
         _keep(node.attr["Tout"].list.type, sorted(used))
-        self._adopt(node, functions)
+        self._adopt(node, functions, sorted(used))
         return sorted(used)
 
     def _loop(self, node: Any, used: set[int]) -> list[int]:
         body, condition = (self._library[node.attr[key].func.name] for key in ("body", "cond"))
         results = [body.ret[result.name] for result in body.signature.output_arg]
-        kept = used | _needed(condition, condition.ret.values())
+        kept = used | _COUNTERS | _needed(condition, condition.ret.values())
         while (grown := kept | _needed(body, [results[index] for index in kept])) != kept:
             kept = grown
         order = sorted(kept)
@@ -85,7 +88,7 @@ class _Narrowing:
             _drop_arguments(function, order)
         node.input[:] = [_data(node)[index] for index in order]
         _keep(node.attr["T"].list.type, order)
-        self._adopt(node, functions)
+        self._adopt(node, functions, order)
         return order
 
     def _copy(self, name: str, results: list[int]) -> Any:
@@ -106,8 +109,9 @@ class _Narrowing:
             function.ret[key] = renamed.get(end, end)
         return function
 
-    def _adopt(self, node: Any, functions: Iterable[Any]) -> None:
-        node.attr.pop("output_shapes", None)
+    def _adopt(self, node: Any, functions: Iterable[Any], results: list[int]) -> None:
+        if "output_shapes" in node.attr:
+            _keep(node.attr["output_shapes"].list.shape, results)
         for attribute, function in zip(_functions(node), functions, strict=True):
             attribute.name = function.signature.name
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
+from onnxpress_frontends.opening.function_library import keep_called_functions
 from onnxpress_frontends.opening.named_function import NamedFunction, endpoints
 from onnxpress_frontends.opening.names import listed
 from onnxpress_frontends.opening.op_safety import refuse_harmful
@@ -42,13 +43,13 @@ def cut(
         InvalidModel: TensorFlow cannot make sense of the graph.
         UnsupportedModel: It holds operators that run code or touch files, or are unknown.
     """
-    _keep_functions(graph)
+    keep_called_functions(graph)
     refuse_harmful(graph, source)
     _refuse_unknown(graph, source)
     nodes = {node.name: node for node in graph.node}
     held = {name: array for name, array in weights.items() if name in nodes}
     handles = {name: variable for name, variable in variables.items() if name in nodes}
-    specs = [_spec(nodes[name]) for name in (*inputs.values(), *held)]
+    specs = [_spec(nodes[name], source) for name in (*inputs.values(), *held)]
     taken = {*inputs.values(), *held, *handles}
     for index in reversed(range(len(graph.node))):
         if graph.node[index].name in taken:
@@ -88,35 +89,16 @@ def _wrap(graph: Any, specs: list[Any], handles: Mapping[str, Any], outputs: lis
         raise InvalidModel(f"{source} is not a sound TensorFlow graph: {first_line(error)}") from error
 
 
-def _keep_functions(graph: Any) -> None:
-    """Drop the library functions that nothing calls, in place."""
-    library = {function.signature.name: function for function in graph.library.function}
-    pending, kept = [name for node in graph.node for name in _called(node)], set[str]()
-    while pending:
-        name = pending.pop()
-        if name in library and name not in kept:
-            kept.add(name)
-            pending += [called for node in library[name].node_def for called in _called(node)]
-    for index in reversed(range(len(graph.library.function))):
-        if graph.library.function[index].signature.name not in kept:
-            del graph.library.function[index]
-    del graph.library.gradient[:]
-
-
-def _called(node: Any) -> Iterable[str]:
-    yield node.op
-    for attribute in node.attr.values():
-        if attribute.HasField("func"):
-            yield attribute.func.name
-        yield from (function.name for function in attribute.list.func)
-
-
-def _spec(node: Any) -> Any:
+def _spec(node: Any, source: str) -> Any:
     tf = import_tensorflow()
-    shape = node.attr["value"].tensor.tensor_shape if node.op == "Const" else node.attr["shape"].shape
-    if node.op != "Const" and "shape" not in node.attr:
-        shape = None
-    return tf.TensorSpec(tf.TensorShape(shape), node.attr["dtype"].type, name=node.name)
+    try:
+        dtype = tf.as_dtype(node.attr["dtype"].type)
+        if node.op == "Const":
+            return tf.TensorSpec(tf.TensorShape(node.attr["value"].tensor.tensor_shape), dtype, name=node.name)
+        shape = node.attr["shape"].shape if "shape" in node.attr else None
+        return tf.TensorSpec(tf.TensorShape(shape), dtype, name=node.name)
+    except (TypeError, ValueError) as error:
+        raise InvalidModel(f"{source} is corrupt: node {node.name!r}: {first_line(error)}") from error
 
 
 def _refuse_unknown(graph: Any, source: str) -> None:

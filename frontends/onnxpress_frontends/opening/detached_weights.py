@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 LARGEST_CONSTANT = 4096
 """Elements up to which a weight stays a constant of the graph."""
 
+_LIMIT = 2**31
+"""Elements that no constant of a graph reaches."""
+
+_STRING = 7
+"""Value of TensorFlow's ``DataType``."""
+
 
 def detach_constants(graph: Any, source: str) -> tuple[Any, dict[str, Array]]:
     """A copy of a `GraphDef` without the values of its big constants, and those values by node name.
@@ -32,8 +38,10 @@ def detach_constants(graph: Any, source: str) -> tuple[Any, dict[str, Array]]:
     for node in _constants(graph):
         tensor = node.attr["value"].tensor
         try:
+            if _size(tensor) > _LIMIT:
+                raise ValueError("it is larger than a graph can be")
             array = tf.make_ndarray(tensor)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, KeyError) as error:  # a type, a shape or values that do not fit each other
             raise InvalidModel(f"{source} is corrupt: constant {node.name!r}: {first_line(error)}") from error
         weights[node.name] = array
         node.attr["value"].tensor.CopyFrom(type(tensor)(dtype=tensor.dtype, tensor_shape=tensor.tensor_shape))
@@ -67,10 +75,10 @@ def _constants(graph: Any) -> Iterator[Any]:
     for node in graph.node:
         if node.op == "Const" and node.attr["value"].HasField("tensor"):
             tensor = node.attr["value"].tensor
-            sizes = [dim.size for dim in tensor.tensor_shape.dim]
-            if np.prod(sizes, dtype=np.float64) > LARGEST_CONSTANT and tensor.dtype != _STRING:
+            if _size(tensor) > LARGEST_CONSTANT and tensor.dtype != _STRING:
                 yield node
 
 
-_STRING = 7
-"""Value of TensorFlow's ``DataType``."""
+def _size(tensor: Any) -> float:
+    """Elements, as far as corrupt numbers have a product."""
+    return float(np.prod([dim.size for dim in tensor.tensor_shape.dim], dtype=np.float64))

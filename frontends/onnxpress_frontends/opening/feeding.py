@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidModel
@@ -17,6 +17,8 @@ from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 _QUEUES = frozenset(
     f"{name}Queue{version}" for name in ("FIFO", "PaddingFIFO", "RandomShuffle", "Priority") for version in ("", "V2")
 )
+
+_LOOKUPS = frozenset(("LookupTableFind", "LookupTableFindV2"))
 
 
 def tensor_specs(graph: Any, tensors: Sequence[str]) -> list[Any]:
@@ -37,7 +39,14 @@ def tensor_specs(graph: Any, tensors: Sequence[str]) -> list[Any]:
             found = [scratch.as_graph_element(tensor) for tensor in tensors]
         except Exception as error:  # a corrupt node surfaces as ValueError, TypeError, KeyError or a TensorFlow error
             raise InvalidModel(f"this is not a sound TensorFlow graph: {first_line(error)}") from error
-        return [tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in found]
+        return [tf.TensorSpec(_shape(tensor), tensor.dtype) for tensor in found]
+
+
+def _shape(tensor: Any) -> Any:
+    """What TensorFlow infers; what a lookup table gives for keys has their shape, though only the table would know."""
+    if tensor.shape.rank is None and tensor.op.type in _LOOKUPS:
+        return tensor.op.inputs[1].shape
+    return tensor.shape
 
 
 def feed(graph: Any, tensors: Sequence[str]) -> dict[str, str]:

@@ -17,18 +17,10 @@ from onnxpress_frontends.reachability import source_of
 PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
 _OPTIONAL = "PlaceholderWithDefault"
 _HANDING_OUT = frozenset(
-    """
-    IteratorGetNext IteratorGetNextSync Unstage
-    QueueDequeue QueueDequeueV2 QueueDequeueMany QueueDequeueManyV2 QueueDequeueUpTo QueueDequeueUpToV2
-    """.split()
+    ["IteratorGetNext", "IteratorGetNextSync", "Unstage", "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany", "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"]
 )
 _READING_STRINGS = frozenset(
-    """
-    ReaderRead ReaderReadV2 ReaderReadUpTo ReaderReadUpToV2
-    ParseExample ParseExampleV2 ParseSingleExample ParseSequenceExample ParseSequenceExampleV2
-    ParseSingleSequenceExample ParseTensor DecodeRaw DecodePaddedRaw DecodeCSV DecodeWav StringToNumber
-    DecodeJpeg DecodeAndCropJpeg DecodePng DecodeBmp DecodeGif DecodeImage
-    """.split()
+    ["ReaderRead", "ReaderReadV2", "ReaderReadUpTo", "ReaderReadUpToV2", "ParseExample", "ParseExampleV2", "ParseSingleExample", "ParseSequenceExample", "ParseSequenceExampleV2", "ParseSingleSequenceExample", "ParseTensor", "DecodeRaw", "DecodePaddedRaw", "DecodeCSV", "DecodeWav", "StringToNumber", "DecodeJpeg", "DecodeAndCropJpeg", "DecodePng", "DecodeBmp", "DecodeGif", "DecodeImage"]
 )
 PIPELINES = _HANDING_OUT | _READING_STRINGS
 

@@ -10,18 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidOption
+from onnxpress_frontends.opening.batch_norm_settling import settle_batch_norms
 from onnxpress_frontends.opening.call_narrowing import narrow_calls
 from onnxpress_frontends.opening.cutting import cut
 from onnxpress_frontends.opening.detached_weights import detach_constants
 from onnxpress_frontends.opening.feeding import feed
-from onnxpress_frontends.opening.function_names import name_functions_apart
+from onnxpress_frontends.opening.function_library import name_functions_apart
 from onnxpress_frontends.opening.graph_inputs import find_inputs, take_defaults
 from onnxpress_frontends.opening.graph_outputs import find_output
 from onnxpress_frontends.opening.inference_mode import set_to_infer
 from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.opening.names import find_tensor, tensor_name
-from onnxpress_frontends.opening.variable_values import Values, give_values, refuse_changes
-from onnxpress_frontends.reachability import keep_reachable
+from onnxpress_frontends.opening.variable_changes import refuse_changes
+from onnxpress_frontends.opening.variable_values import Values, give_values
+from onnxpress_frontends.reachability import keep_reachable, source_of
 
 
 def open_graph(
@@ -32,6 +34,7 @@ def open_graph(
     inputs: Sequence[str] | Mapping[str, str] | None,
     outputs: Sequence[str] | Mapping[str, str] | None,
     values: Values,
+    keep_switches: bool = True,
 ) -> NamedFunction:
     """The function between the ends of a `GraphDef`.
 
@@ -42,6 +45,7 @@ def open_graph(
         inputs: Tensors, or the user's names for tensors; None: what the outputs need from outside.
         outputs: Tensors, or the user's names for tensors; None: the only one there is.
         values: Where the values of variables are.
+        keep_switches: Whether an input that switches between training and inference stays one.
 
     Raises:
         InvalidModel: The graph is corrupt, or a variable lacks its value.
@@ -56,16 +60,21 @@ def open_graph(
     feeds = _named(inputs, nodes, source) if inputs else None
     if feeds is not None:
         feeds, fetches = _stand_in(graph, feeds, fetches)
-    set_to_infer(graph, list(fetches.values()), list((feeds or {}).values()))
-    if feeds is None:
+    set_to_infer(graph, list(fetches.values()), [] if feeds is None or not keep_switches else list(feeds.values()))
+    settle_batch_norms(graph, fetches.values(), source)
+    nodes = {node.name: node for node in graph.node}
+    _refuse_untaken(fetches, nodes, source)
+    if feeds is not None:
+        feeds = {name: tensor for name, tensor in feeds.items() if nodes[source_of(tensor)].op != "Const"}
+    else:
         feeds = _named(find_inputs(graph, fetches.values(), source), nodes, source)
         feeds, fetches = _stand_in(graph, feeds, fetches)
     take_defaults(graph, list(feeds.values()))
-    refuse_changes(graph, list(fetches.values()), source)
+    refuse_changes(graph, fetches.values(), source)
     keep_reachable(graph.node, [*fetches.values(), *feeds.values()])
-    placeholders = {name: tensor.partition(":")[0] for name, tensor in feeds.items()}
+    placeholders = {name: source_of(tensor) for name, tensor in feeds.items()}
     _refuse_unfed(graph, placeholders, source)
-    fetches = _narrow(graph, fetches)
+    fetches = _narrow(graph, feeds, fetches)
     restored, variables = give_values(graph, values)
     return cut(
         graph,
@@ -78,16 +87,17 @@ def open_graph(
     )
 
 
-def _narrow(graph: Any, fetches: dict[str, str]) -> dict[str, str]:
-    renamed = narrow_calls(graph, list(fetches.values()))
+def _narrow(graph: Any, feeds: Mapping[str, str], fetches: Mapping[str, str]) -> dict[str, str]:
+    renamed = narrow_calls(graph, [*fetches.values(), *feeds.values()])
     return {name: renamed.get(tensor, tensor) for name, tensor in fetches.items()}
 
 
 def _forget_places(graph: Any) -> None:
-    """Which device a node was on, and which node it had to be with, means nothing here."""
+    """Which device a node was on, and beside which node, means nothing here; its shapes are inferred anew."""
     for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
         node.device = ""
-        node.attr.pop("_class", None)
+        for name in ("_class", "_output_shapes"):
+            node.attr.pop(name, None)
 
 
 def _named(ends: Sequence[str] | Mapping[str, str], nodes: Mapping[str, Any], source: str) -> dict[str, str]:
@@ -99,6 +109,15 @@ def _stand_in(graph: Any, feeds: dict[str, str], fetches: dict[str, str]) -> tup
     standing = {tensor: tensor_name(name) for tensor, name in feed(graph, list(feeds.values())).items()}
     fed = {name: standing[tensor] for name, tensor in feeds.items()}
     return fed, {name: standing.get(tensor, tensor) for name, tensor in fetches.items()}
+
+
+def _refuse_untaken(fetches: Mapping[str, str], nodes: Mapping[str, Any], source: str) -> None:
+    lost = [name for name, tensor in fetches.items() if source_of(tensor) not in nodes]
+    if lost:
+        raise InvalidOption(
+            f"{source}: output {lost[0]!r} is computed in training only; name one that inference computes, "
+            "or name the switch between the two with option 'inputs'"
+        )
 
 
 def _refuse_unfed(graph: Any, inputs: Mapping[str, str], source: str) -> None:

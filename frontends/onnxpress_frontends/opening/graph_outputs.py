@@ -9,13 +9,13 @@ these alone, it is found behind them.  What then is still ambiguous, the user mu
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from onnxpress.errors import InvalidModel, InvalidOption
-from onnxpress_frontends.opening.graph_inputs import PIPELINES, PLACEHOLDERS
 from onnxpress_frontends.opening.feeding import tensor_specs
-from onnxpress_frontends.opening.names import listed
+from onnxpress_frontends.opening.graph_inputs import PIPELINES, PLACEHOLDERS
+from onnxpress_frontends.opening.names import listed, tensor_name
 from onnxpress_frontends.opening.saver_keys import VARIABLES
 from onnxpress_frontends.reachability import closure, source_of
 
@@ -26,13 +26,14 @@ _INPUTS = PLACEHOLDERS | PIPELINES | {"PlaceholderWithDefault"}
 _ANSWERLESS = re.compile(
     r"(NoOp|Assert|Const|Placeholder(V2|WithDefault)?|Shape|ShapeN|Rank|Size|Print|PrintV2|.*Summary(V2)?)$"
     r"|Assign|Save|Restore|MergeV2Checkpoints|Queue|Reader|Scatter(Add|Sub|Update|Mul|Div|Min|Max)|(Resource|Sparse)?Apply"
-    r"|ResourceScatter|ResourceSparseApply|IsVariableInitialized|VarIsInitialized|VariableV?2?$|VarHandle|Iterator|.*Dataset"
+    r"|ResourceScatter|ResourceSparseApply|IsVariableInitialized|VarIsInitialized|VariableV?2?$|VarHandle|.*Iterator|.*Dataset"
 )
 _GRADIENT = re.compile(r"(^|/)gradients(_\d+)?/|_grad/")
 _UPDATE = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
 _TO_LOSS = frozenset(
     ("Log", "Log1p", "Neg", "ArgMax", "Cast", "Round", "Sub", "Minimum", "Maximum", "ClipByValue", "Identity")
 )
+_LOOP_ENDS = frozenset(("While", "StatelessWhile", "Exit", "RefExit"))
 _CARRIERS = frozenset(("Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", "RefSwitch"))
 
 
@@ -50,7 +51,7 @@ def find_output(graph: Any, title: str) -> str:
         candidates = search.without_by_products(candidates)
     certain = len(candidates) == 1
     if not candidates:
-        candidates = search.unfed_leaves()
+        candidates = search.other_leaves()
         certain = len(candidates) == 1 and not search.trains
     if not certain:
         raise InvalidOption(
@@ -64,22 +65,28 @@ class _Search:
     def __init__(self, graph: Any, title: str) -> None:
         self._nodes = {node.name: node for node in graph.node}
         self._users: dict[str, list[str]] = {}
+        taken: dict[str, list[str]] = {}
         for node in graph.node:
-            for name in _sources(node):
+            for tensor in _data(node):
+                name = source_of(tensor)
                 if name not in self._nodes:
                     raise InvalidModel(f"{title} is corrupt: node {node.name!r} uses {name!r}, which is not there")
                 self._users.setdefault(name, []).append(node.name)
+                if self._nodes[name].op in _INPUTS and not _is_flag(self._nodes[name]):
+                    taken.setdefault(tensor_name(tensor), []).append(node.name)
         self._weights = {name for name, node in self._nodes.items() if _is_weight(node)}
         self._carried = self._weights | self._downstream(self._weights, through=_CARRIERS)
         self.trains = any(_GRADIENT.search(name) or _UPDATE.match(node.op) for name, node in self._nodes.items())
-        starts = [name for name, node in self._nodes.items() if node.op in _INPUTS and not _is_flag(node)]
-        labels = self._labels(starts) if self.trains else []
-        self._fed = self._downstream([name for name in starts if name not in labels])
-        self._off = self._downstream(labels)
+        labels = self._labels(taken) if self.trains else []
+        self._fed = self._downstream(
+            [user for tensor, users in taken.items() if tensor not in labels for user in users]
+        )
+        self._off = self._downstream([user for tensor in labels for user in taken[tensor]])
 
     def leaves(self) -> list[str]:
-        """What depends on an input, and nothing uses."""
-        return [name for name in self._nodes if name not in self._users and self._answers(name)]
+        """What depends on an input, and nothing uses; a variable of a loop is left over too often to be an answer."""
+        found = [name for name in self._nodes if name not in self._users and self._answers(name)]
+        return [name for name in found if not self._is_loop_variable(name)]
 
     def behind_losses(self) -> list[str]:
         """What depends on an input, and only losses and the like use; seen through what prepares it for them."""
@@ -92,9 +99,10 @@ class _Search:
         ]
         return list(dict.fromkeys(self._before_loss(name) for name in found))
 
-    def unfed_leaves(self) -> list[str]:
-        """What nothing uses, whatever it depends on."""
-        return [name for name, node in self._nodes.items() if name not in self._users and not _answerless(node)]
+    def other_leaves(self) -> list[str]:
+        """What nothing uses, losses included; where an input reaches none, whatever that depends on."""
+        found = [name for name, node in self._nodes.items() if name not in self._users and not _answerless(node)]
+        return [name for name in found if name in self._fed] or found
 
     def without_by_products(self, candidates: list[str]) -> list[str]:
         """The candidates whose weights are not fewer than those of another."""
@@ -104,18 +112,24 @@ class _Search:
     def _answers(self, name: str) -> bool:
         return name in self._fed and name not in self._off and not _answerless(self._nodes[name])
 
+    def _is_loop_variable(self, name: str) -> bool:
+        node = self._nodes[name]
+        sources = [self._nodes[source_of(tensor)].op for tensor in _data(node)]
+        return node.op in _LOOP_ENDS or (node.op == "Identity" and sources[0] in _LOOP_ENDS)
+
     def _before_loss(self, name: str) -> str:
         while self._nodes[name].op in _TO_LOSS:
-            fed = [source for source in _sources(self._nodes[name]) if source in self._fed]
+            fed = [source for source in map(source_of, _data(self._nodes[name])) if source in self._fed]
             if len(fed) != 1 or _is_weight_use(self._nodes[name], self._carried):
                 break
             name = fed[0]
         return name
 
-    def _labels(self, starts: Iterable[str]) -> list[str]:
+    def _labels(self, taken: Mapping[str, list[str]]) -> list[str]:
+        """Of the tensors that come from outside, with their users, those behind which no weight is applied."""
         weighted = {name for name, node in self._nodes.items() if _is_weight_use(node, self._carried)}
-        inputs = {name: bool(weighted & self._downstream([name])) for name in starts}
-        return [name for name, applied in inputs.items() if not applied] if any(inputs.values()) else []
+        applied = {tensor: bool(weighted & self._downstream(users)) for tensor, users in taken.items()}
+        return [tensor for tensor, weighs in applied.items() if not weighs] if any(applied.values()) else []
 
     def _downstream(self, starts: Iterable[str], *, through: Collection[str] = ()) -> set[str]:
         """`starts` and what depends on them, gradients aside; only by way of operators in `through` if there are."""
@@ -129,8 +143,8 @@ class _Search:
         return seen
 
 
-def _sources(node: Any) -> list[str]:
-    return [source_of(name) for name in node.input if not name.startswith("^")]
+def _data(node: Any) -> list[str]:
+    return [name for name in node.input if not name.startswith("^")]
 
 
 def _answerless(node: Any) -> bool:
@@ -146,8 +160,8 @@ def _is_weight(node: Any) -> bool:
 
 
 def _is_weight_use(node: Any, carried: Collection[str]) -> bool:
-    sources = _sources(node)
-    return any(name in carried for name in sources) and not all(name in carried for name in sources)
+    known = [source_of(name) in carried for name in _data(node)]
+    return any(known) and not all(known)
 
 
 def _not_scalar(graph: Any, names: list[str]) -> list[str]:

@@ -8,11 +8,13 @@ decides; a name that says nothing leaves it an input.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
+from onnxpress_frontends.opening.batch_norm_settling import normalises_batch
 from onnxpress_frontends.opening.conditions import resolve
 from onnxpress_frontends.opening.dropout_removal import remove_dropout
+from onnxpress_frontends.opening.function_library import called_functions
 from onnxpress_frontends.reachability import closure
 
 _FLAGS = frozenset(("Placeholder", "PlaceholderV2", "PlaceholderWithDefault"))
@@ -68,30 +70,12 @@ def _inference_side(graph: Any, flag: str, outputs: Collection[str]) -> bool | N
 def _training_operators(graph: Any, outputs: Iterable[str]) -> int:
     nodes = {node.name: node for node in graph.node}
     kept = [nodes[name] for name in closure(nodes, outputs, control=False)]
-    library = {function.signature.name: function for function in graph.library.function}
-    return sum(_trains(node) for node in _with_called(kept, library))
-
-
-def _with_called(nodes: Iterable[Any], library: Mapping[str, Any]) -> Iterator[Any]:
-    pending, seen = list(nodes), set[str]()
-    while pending:
-        node = pending.pop()
-        yield node
-        for attribute in node.attr.values():
-            for name in (attribute.func.name, *(function.name for function in attribute.list.func)):
-                if name in library and name not in seen:
-                    seen.add(name)
-                    pending += library[name].node_def
+    inside = (node for function in called_functions(graph, kept) for node in function.node_def)
+    return sum(_trains(node) for node in (*kept, *inside))
 
 
 def _trains(node: Any) -> bool:
-    normalises = node.op.startswith("FusedBatchNorm") and not node.op.endswith("Grad") and "Grad" not in node.op
-    return bool(_TRAINING_OPS.match(node.op)) or (normalises and _by_batch(node))
-
-
-def _by_batch(node: Any) -> bool:
-    """Whether a FusedBatchNorm uses the statistics of the batch; that is its default."""
-    return node.attr["is_training"].b if "is_training" in node.attr else True
+    return bool(_TRAINING_OPS.match(node.op)) or normalises_batch(node)
 
 
 def _fix(graph: Any, name: str, value: bool) -> None:

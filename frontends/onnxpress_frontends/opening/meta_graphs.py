@@ -78,4 +78,5 @@ def open_signature(
         inputs={name: named_inputs.get(name, name) for name in inputs} if inputs else named_inputs,
         outputs={name: named_outputs.get(name, name) for name in outputs} if outputs else named_outputs,
         values=CheckpointValues(f"{folder}/variables/variables", saver_keys(meta.graph_def)),
+        keep_switches=bool(inputs),
     )

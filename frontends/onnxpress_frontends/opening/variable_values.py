@@ -13,7 +13,6 @@ from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.opening.checkpoints import Checkpoint
 from onnxpress_frontends.opening.detached_weights import LARGEST_CONSTANT, fix, stand_in
 from onnxpress_frontends.opening.saver_keys import VARIABLES, Key
-from onnxpress_frontends.reachability import closure, source_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ if TYPE_CHECKING:
 _REFERENCE_OPS = {
     f"Ref{name}": name for name in ("Identity", "Switch", "Merge", "Enter", "Exit", "NextIteration", "Select")
 }
-_CHANGES = ("Assign", "Scatter", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
-_HARMLESS = frozenset(("ScatterNd", "ScatterNdNonAliasingAdd"))
-_PASSING = frozenset(("Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "RefIdentity"))
 
 
 class Values(Protocol):
@@ -70,7 +66,14 @@ class CheckpointValues:
                     f"variable {name!r} has shape {_shown(expected)} in the graph and {_shown(found)} in checkpoint "
                     f"{title}; give the checkpoint that belongs to this graph"
                 )
-        return {name: key.cut(checkpoint.read(key.name)) for name, key in keys.items()}
+        arrays = {name: key.cut(checkpoint.read(key.name)) for name, key in keys.items()}
+        for name, array in arrays.items():
+            if import_tensorflow().as_dtype(array.dtype).as_datatype_enum != nodes[name].attr["dtype"].type:
+                raise InvalidModel(
+                    f"variable {name!r} has another type than in checkpoint {title}, where it is {array.dtype.name}; "
+                    "give the checkpoint that belongs to this graph"
+                )
+        return arrays
 
 
 class NoValues:
@@ -97,25 +100,6 @@ class NoValues:
         return {}
 
 
-def refuse_changes(graph: Any, outputs: list[str], source: str) -> None:
-    """Refuse a graph whose outputs wait for a change of a variable that they read.
-
-    Raises:
-        UnsupportedModel: They do; the message names the variable and what changes it.
-    """
-    nodes = {node.name: node for node in graph.node}
-    read = {name for name in closure(nodes, outputs, control=False) if nodes[name].op in VARIABLES}
-    for name in sorted(closure(nodes, outputs, control=True)):
-        node = nodes[name]
-        if node.op.startswith(_CHANGES) and node.op not in _HARMLESS and node.input:
-            variable = _variable(node.input[0], nodes)
-            if variable in read:
-                raise UnsupportedModel(
-                    f"{source}: the outputs depend on variable {variable!r} after {node.op} {name!r} has changed it, "
-                    "which ONNX cannot say; name outputs before it, or export the graph for inference"
-                )
-
-
 def give_values(graph: Any, values: Values) -> tuple[dict[str, Array], dict[str, Any]]:
     """Take the variables out of a pruned `GraphDef`, in place.
 
@@ -130,7 +114,7 @@ def give_values(graph: Any, values: Values) -> tuple[dict[str, Array], dict[str,
     for name, node in nodes.items():
         array = arrays.pop(name)
         if node.op == "VarHandleOp":
-            variables[name] = tf.Variable(array, trainable=False, dtype=tf.as_dtype(node.attr["dtype"].type))
+            variables[name] = tf.Variable(array, trainable=False)
         elif array.size > LARGEST_CONSTANT:
             stand_in(node, node.attr["dtype"].type, array.shape)
             weights[name] = array
@@ -139,14 +123,6 @@ def give_values(graph: Any, values: Values) -> tuple[dict[str, Array], dict[str,
     for node in graph.node:
         node.op = _REFERENCE_OPS.get(node.op, node.op)
     return weights, variables
-
-
-def _variable(tensor: str, nodes: Mapping[str, Any]) -> str:
-    seen = set[str]()
-    while (node := nodes.get(source_of(tensor))) is not None and node.op in _PASSING and node.name not in seen:
-        seen.add(node.name)
-        tensor = node.input[0]
-    return source_of(tensor)
 
 
 def _declared(node: Any) -> tuple[int, ...] | None:
