@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,17 +25,19 @@ class Substitute:
         assert node.graph is not None
         self._node = node
         self._graph = node.graph
-        self._constants = 0
 
     def constant(self, numbers: Array | np.generic) -> ir.Value:
         """A new initialiser."""
-        self._constants += 1
-        tensor = ir.tensor(np.asarray(numbers), name=f"{self._node.name}/constant_{self._constants}")
+        name = next(name for name in self._wishes() if name not in self._graph.initializers)
+        tensor = ir.tensor(np.asarray(numbers), name=name)
         value = ir.Value(
             name=tensor.name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(numbers.shape), const_value=tensor
         )
         self._graph.register_initializer(value)
         return value
+
+    def _wishes(self) -> Iterator[str]:
+        yield from (f"{self._node.name}/constant_{number}" for number in count(1))
 
     def call(self, op: str, *inputs: ir.Value | Array | np.generic, **attributes: Any) -> ir.Value:
         """The output of a new node; arrays become initialisers, and attributes that are None are left out."""
