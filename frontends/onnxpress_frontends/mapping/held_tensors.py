@@ -101,7 +101,10 @@ class _Holding:
                 _put(node.attr[key].list.type, types)
         if "Tout" in node.attr:
             _put(node.attr["Tout"].list.type, results[0])
-        node.attr.pop("output_shapes", None)
+        shapes = node.attr["output_shapes"].list.shape if "output_shapes" in node.attr else ()
+        if shapes:  # without them TensorFlow knows the shape of no output
+            for shape, kind in zip(shapes, results[0], strict=True):
+                shape.unknown_rank = shape.unknown_rank or bool(kind)
         return {name: kind for index, kind in enumerate(results[0]) if kind for name in _outputs(node, index)}
 
     def _copy(self, name: str, types: tuple[int, ...]) -> tuple[str, list[int]]:
@@ -133,7 +136,7 @@ class _Holding:
         tensors = self.rewrite(function.node_def, held, constant="{}:output:0")
         for node in function.node_def:
             node.input[:] = [_renamed(name, readers) for name in node.input]
-        for key, name in function.ret.items():
+        for key, name in list(function.ret.items()):
             function.ret[key] = _renamed(name, readers)
         results = [tensors.get(_bare(function.ret[result.name]), 0) for result in function.signature.output_arg]
         for result, kind in zip(function.signature.output_arg, results, strict=True):

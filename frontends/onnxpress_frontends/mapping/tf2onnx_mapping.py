@@ -15,9 +15,13 @@ from onnxpress.kinds import WARNINGS_KEY
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.mapping import dequantize_decoding, grappler, quantization_carriers, weight_handles
 from onnxpress_frontends.mapping.compiled_calls import release_calls
+from onnxpress_frontends.mapping.control_flow import keep_control_flow, separate_calls
 from onnxpress_frontends.mapping.foreign_ops import refuse_foreign
 from onnxpress_frontends.mapping.freezing import Frozen, freeze
+from onnxpress_frontends.mapping.function_graphs import map_graph
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
+from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
+from onnxpress_frontends.mapping.tensor_lists.settling import settle_tensor_lists
 from onnxpress_frontends.mapping.tf2onnx_optimizers import optimize
 from onnxpress_frontends.mapping.weight_binding import bind
 from onnxpress_frontends.opening.named_function import NamedFunction
@@ -48,6 +52,7 @@ def to_onnx(source: NamedFunction) -> ir.Model:
             proto, warnings = _map(frozen)
             model = model_files.from_proto(proto, name=source.title)
             bind(model, frozen.weights)
+            fuse_recurrent_loops(model)
     except OnnxpressError:
         raise
     except Exception as error:  # tf2onnx and TensorFlow raise anything, asserts included
@@ -59,12 +64,15 @@ def to_onnx(source: NamedFunction) -> ir.Model:
 def prepare(source: NamedFunction) -> Frozen:
     """The graph that tf2onnx is given: without variables, calls and foldable constants."""
     frozen = freeze(source)
+    keep_control_flow(frozen.graph)
     release_calls(frozen.graph)
     weight_handles.put_back_small(frozen.graph, frozen.weights)
     dequantize_decoding.decode(frozen.graph, frozen.weights)
     graph = grappler.optimize(
         frozen.graph, [*frozen.inputs, *frozen.outputs, *(f"{name}:0" for name in frozen.weights)]
     )
+    separate_calls(graph)
+    settle_tensor_lists(graph)
     quantization_carriers.carry(graph, frozen.weights)
     keep_reachable(graph.node, [*frozen.inputs, *frozen.outputs])
     weight_handles.drop_unused(graph, frozen.weights)
@@ -74,20 +82,14 @@ def prepare(source: NamedFunction) -> Frozen:
 
 def _map(frozen: Frozen) -> tuple[onnx.ModelProto, list[str]]:
     import tensorflow as tf
-    from tf2onnx import tfonnx, utils
+    from tf2onnx import utils
 
     def mapped() -> Any:
         utils.INTERNAL_NAME = 1  # its counter for new names: a second conversion must give the same names as the first
         with tf.Graph().as_default() as graph:
             tf.import_graph_def(frozen.graph, name="")
-            return tfonnx.process_tf_graph(
-                graph,
-                continue_on_error=True,
-                opset=OPSET,
-                custom_op_handlers=dict(HANDLERS),
-                input_names=[*frozen.inputs, *(f"{name}:0" for name in frozen.weights)],
-                output_names=frozen.outputs,
-            )
+            inputs = [*frozen.inputs, *(f"{name}:0" for name in frozen.weights)]
+            return map_graph(graph, inputs=inputs, outputs=frozen.outputs, opset=OPSET, handlers=HANDLERS)
 
     graph, warnings = optimize(mapped)
     return graph.make_model("converted from TensorFlow"), warnings

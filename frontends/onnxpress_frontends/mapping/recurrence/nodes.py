@@ -3,9 +3,9 @@
     Y, Y_h, Y_c = LSTM(X, W, R, B, , h, c)
 
 X is the input of the loop itself: time, batch, features.  What the loop collects is Y without its axis of directions,
-and what it ends with is Y_h and Y_c without theirs.  A first state of zeros is left out: that is the operator's own.  An
-input that is reversed for the loop is read backwards instead, and Y reversed where that is not undone anyway.  The last
-row of what is collected is Y_h.
+and what it ends with is Y_h and Y_c without theirs.  A first state of zeros is left out: that is the operator's own.
+An input that is reversed for the loop is read backwards instead, and Y reversed where that is not undone anyway.  The
+last row of what is collected is Y_h.
 """
 
 from __future__ import annotations

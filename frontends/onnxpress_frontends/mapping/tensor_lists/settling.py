@@ -1,0 +1,132 @@
+"""Make every list of a graph one that tf2onnx converts rightly, or refuse the graph.
+
+tf2onnx reads a list that it does not write as the tensor it was made of, and collects what a loop sets in a list in the
+order of the steps.  That is right if the indices count the steps and there are as many as elements; a list of one
+element that each step sets is the last one collected.  Any other list becomes a tensor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress_frontends.mapping.tensor_lists.families import SOURCES, Family, families
+from onnxpress_frontends.mapping.tensor_lists.lowering import INT32, become, lower, obstacle
+from onnxpress_frontends.mapping.tensor_lists.scopes import Scope, scopes
+from onnxpress_frontends.mapping.tensor_lists.while_loops import WhileLoop, known
+
+_LOOPS = ("While", "StatelessWhile")
+_ONE_PER_STEP, _LAST = "one per step", "last"
+_COLLECTED_READS = ("TensorListStack", "TensorListGetItem")
+
+
+def settle_tensor_lists(graph: Any) -> None:
+    """Rewrite the lists of a frozen `GraphDef`, in place.
+
+    Raises:
+        UnsupportedModel: A loop or a list is used in a way that has no match in ONNX.
+    """
+    library = scopes(graph)
+    for scope in library.values():
+        for node in scope.nodes:
+            if node.op in _LOOPS:
+                _check_counter(WhileLoop(node, scope, library))
+    for family in families(library):
+        kind = _collected(family)
+        if kind is not None:
+            _separate(family, only_last=kind is _LAST)
+        elif not _is_read_only(family):
+            reason = obstacle(family)
+            if reason is not None:
+                raise UnsupportedModel(_refusal(family, reason))
+            lower(family, library)
+
+
+def _check_counter(loop: WhileLoop) -> None:
+    if len(loop.node.input) < 2 or not loop.counts(0) or not loop.keeps(1):
+        raise UnsupportedModel(
+            f"loop {loop.node.name!r} does not count its steps as tf.while_loop does; build it with tf.while_loop"
+        )
+
+
+def _is_read_only(family: Family) -> bool:
+    """Whether a list is made of a tensor, goes through loops alone, and is only read."""
+    is_filled = [node.op for _, node in family.sources] == ["TensorListFromTensor"]
+    reads = {node.op for _, node in family.reads}
+    return is_filled and not family.writes and not family.others and reads <= {"TensorListGetItem"}
+
+
+def _collected(family: Family) -> str | None:
+    """How the elements of a list are collected; None if the list is more than what is collected."""
+    if len(family.sources) != 1 or len(family.writes) != 1 or family.others:
+        return None
+    (((scope, source),), ((body, write),)) = family.sources, family.writes
+    writers = [(loop, index) for loop, index in family.loops if loop.body is body]
+    if len(writers) != 1 or source.op != SOURCES[0]:
+        return None
+    ((loop, index),) = writers
+    readers = [other for other, variable in family.loops if other is not loop and other.keeps(variable)]
+    is_apart = len(readers) == len(family.loops) - 1 and all(other.scope is scope for other in readers)
+    inside = (loop.body.name, loop.condition.name)
+    reads = {node.op for read, node in family.reads if read.name not in inside}
+    result = body.node(body.origin(body.results[index]))
+    if (
+        not is_apart
+        or any(read.name in inside for read, _ in family.reads)
+        or loop.scope is not scope
+        or scope.node(scope.origin(loop.node.input[index])) is not source
+        or result is not write
+        or body.origin(write.input[0]) != body.arguments[index]
+        or not reads <= set(_COLLECTED_READS)
+    ):
+        return None
+    size = known(scope, source.input[1])
+    if body.number(write.input[1]) == 0 and size == 1 and reads == {"TensorListStack"}:
+        return _LAST
+    return _ONE_PER_STEP if loop.is_counter(write.input[1]) and _takes(loop, size, write) else None
+
+
+def _takes(loop: WhileLoop, size: str | int, write: Any) -> bool:
+    """Whether a loop takes as many steps as there are elements."""
+    if write.attr["resize_if_index_out_of_bounds"].b:
+        return size == 0
+    limits = loop.limits()
+    return bool(limits) and all(limit == size for limit in limits or ())
+
+
+def _separate(family: Family, *, only_last: bool) -> None:
+    """Put an Identity before each element that is set: tf2onnx then matches no recurrent cells of its own.
+
+    Its patterns do not ask whether the state that is handed on is what they have matched.
+    """
+    for scope, write in family.writes:
+        kind = write.attr["element_dtype"].type
+        write.input[2] = scope.add(f"{write.name}/item", "Identity", [write.input[2]], T=kind)
+    if only_last:
+        for scope, stack in family.reads:
+            _take_last(scope, stack)
+
+
+def _take_last(scope: Scope, stack: Any) -> None:
+    """Of all elements that are collected, hand on the last."""
+    users = [node for node in scope.nodes if any(scope.node(name) is stack for name in node.input)]
+    if users and all(_is_last_row(scope, user) for user in users):
+        return
+    whole = scope.add(f"{stack.name}/all", stack.op, list(stack.input), "tensor")
+    for key in stack.attr:
+        scope.node(whole).attr[key].CopyFrom(stack.attr[key])
+    bounds = [scope.constant(f"{stack.name}/{name}", [n]) for name, n in (("from", -1), ("to", 2**31 - 1), ("by", 1))]
+    become(stack, "StridedSlice", [whole, *bounds], T=stack.attr["element_dtype"].type, Index=INT32)
+    scope.rename_output(stack, "output")
+
+
+def _is_last_row(scope: Scope, node: Any) -> bool:
+    return node.op == "StridedSlice" and node.attr["shrink_axis_mask"].i == 1 and scope.number(node.input[1]) == -1
+
+
+def _refusal(family: Family, reason: str) -> str:
+    nodes = [node.name for _, node in (*family.writes, *family.sources)]
+    return (
+        f"TensorArray {nodes[-1]!r} has no form in ONNX: {reason}; "
+        "give it an element_shape without unknown sizes, or write its elements in the order of the steps"
+    )
