@@ -1,4 +1,4 @@
-"""ONNX's own operator tests compute the same after clean-up and folding: every operator that onnxruntime runs."""
+"""ONNX's own operator tests compute the same after clean-up, fusing, folding: every operator that onnxruntime runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from onnxpress.testing import apply
 from onnxpress.verify import verify
 from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
 from onnxpress_plugins.clean_up import CLEAN_UP
+from onnxpress_plugins.gelu_fusion import FUSE_GELU
+from onnxpress_plugins.layer_norm_fusion import FUSE_LAYER_NORM
 
+PASSES = (CLEAN_UP, FUSE_LAYER_NORM, FUSE_GELU, FOLD_BATCH_NORM)
 RANDOM = ("bernoulli", "random", "dropout")
 
 
@@ -40,7 +43,9 @@ def test_every_operator_computes_the_same() -> None:
             expected = run(reference, feeds)
         except (InvalidModel, InvalidData):
             continue  # an operator that onnxruntime lacks, or a case that is about being refused
-        after = apply(FOLD_BATCH_NORM, apply(CLEAN_UP, before)[0])[0]
+        after = before
+        for offer in PASSES:
+            after, _ = apply(offer, after)
         actual = run(Session(after, threads=1), feeds)
         assert list(actual) == list(expected), case.name
         for name, array in expected.items():
