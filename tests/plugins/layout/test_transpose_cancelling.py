@@ -182,25 +182,6 @@ def test_inside_a_subgraph(flag: bool) -> None:
     assert notes.counts == {"Transpose cancelled": 2} and ops(after)["Transpose"] == 2
 
 
-def test_names_of_outputs_stay() -> None:
-    """An output in the middle, twice in the list, whose tensor is now made in another order."""
-    body = f"a = Conv(x, w) b = {TO_LAST}(a) c = Relu(b) d = {TO_FIRST}(c) y = Conv(d, w) z = {TO_LAST}(d)"
-    made = graph(body, y="y, c, d, z", **CONV)
-    made.graph.outputs.append(made.graph.outputs[1])
-    after, _ = apply(CANCEL_TRANSPOSES, made)
-    assert [value.name for value in after.graph.outputs] == ["y", "c", "d", "z", "c"]
-
-
-def test_a_constant_is_laid_out_for_one_user_and_kept_for_the_other() -> None:
-    body = f"a = Conv(x, w) b = {TO_LAST}(a) c = Mul(b, s) d = {TO_FIRST}(c) e = Conv(d, w) y = Mul(e, s)"
-    after, _ = cancelled(graph(body, s=numbers(8, 1), **CONV), atol=1e-5)
-    assert [node.op_type for node in after.graph] == ["Conv", "Mul", "Conv", "Mul"]
-    assert {name: list(value.shape or ()) for name, value in after.graph.initializers.items() if name != "w"} == {
-        "s": [8, 1],
-        "c_operand": [1, 1, 8],
-    }
-
-
 def test_quantised_data_is_transposed_rather_than_float() -> None:
     made = parsed(
         f"""g (float[2,4,8,8] x, float s, uint8 z, float[4,4] m) => (y) {{
