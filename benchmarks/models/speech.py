@@ -7,6 +7,7 @@ equal to it, so that they exercise every layer but say nothing of accuracy.
 from __future__ import annotations
 
 import io
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,9 @@ def _clips(count: int, length: int) -> Floats:
 
     sounds = []
     for _, content in PYTEST_AUDIOEVAL.files("*.wav"):
-        rate, samples = wavfile.read(io.BytesIO(content))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", wavfile.WavFileWarning)  # the files hold a comment
+            rate, samples = wavfile.read(io.BytesIO(content))
         sounds.append(resample_poly(samples, RATE, rate))
     speech = np.concatenate(sounds)
     starts = np.linspace(0, len(speech) - length, count).astype(int)

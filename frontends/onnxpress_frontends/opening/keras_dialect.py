@@ -38,7 +38,8 @@ def translate(item: Any) -> Any:
         return item
     if not is_object(item):
         return {key: translate(value) for key, value in item.items()}
-    kind, config = item["class_name"], item["config"]
+    kind: str = item["class_name"]
+    config: Config = item["config"]
     if kind in ("Policy", "PolicyV1"):
         return config.get("name")
     renamed = vocabulary.RENAMED_CLASSES.get(kind, kind)

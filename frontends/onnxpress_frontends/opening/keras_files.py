@@ -61,7 +61,7 @@ def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
 
 def _build(config: Config, *, is_old: bool, safe_mode: bool) -> Any:
     if is_old:
-        config = keras_operations.with_old_activations(rewire(config))
+        config = keras_operations.named_here(rewire(config))
     known = keras_operations.custom_objects() if is_old else {}
     return import_keras().saving.deserialize_keras_object(config, custom_objects=known, safe_mode=safe_mode)
 

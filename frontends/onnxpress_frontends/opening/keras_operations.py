@@ -1,7 +1,7 @@
 """What Keras 2 kept by name alone: functions of TensorFlow used as layers, and its hard sigmoid.
 
 ``x + 1`` or ``tf.nn.relu6(x)`` on a Keras tensor became a layer ``TFOpLambda`` that names the function, ``x[:, 0]`` a
-``SlicingOpLambda``.  A name is looked up only where TensorFlow keeps functions that compute numbers and do nothing else.
+``SlicingOpLambda``.  A name is looked up only where TensorFlow keeps functions that compute numbers and no more.
 
 Keras 2's hard sigmoid is ``clip(0.2 x + 0.5, 0, 1)``; that of Keras 3 is ``relu6(x + 3) / 6``, under the same name.
 """
@@ -14,7 +14,8 @@ import re
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.opening.keras_dialect import Config
+from onnxpress_frontends.opening import keras_vocabulary as vocabulary
+from onnxpress_frontends.opening.keras_dialect import Config, is_object
 from onnxpress_frontends.tensorflow_import import import_keras, import_tensorflow
 
 _FUNCTION = re.compile(
@@ -35,13 +36,19 @@ _SLICE = {"start", "stop", "step"}
 _ACTIVATION_KEYS = ("activation", "recurrent_activation")
 
 
-def with_old_activations(item: Any) -> Any:
-    """A copy of a translated configuration that calls for Keras 2's hard sigmoid where it is meant."""
+def named_here(item: Any) -> Any:
+    """A copy of a translated configuration that calls for Keras 2's hard sigmoid where it is meant.
+
+    Raises:
+        UnsupportedModel: A layer names a function that is not looked up.
+    """
     if isinstance(item, list):
-        return [with_old_activations(child) for child in item]
+        return [named_here(child) for child in item]
     if not isinstance(item, dict):
         return item
-    changed = {key: with_old_activations(value) for key, value in item.items()}
+    if is_object(item) and item["class_name"] in vocabulary.OPERATIONS:
+        function_of_tensorflow(str(item["config"].get("function")))
+    changed = {key: named_here(value) for key, value in item.items()}
     for key in _ACTIVATION_KEYS:
         if changed.get(key) == "hard_sigmoid":
             changed[key] = {"class_name": "function", "config": _HARD_SIGMOID, "registered_name": _HARD_SIGMOID}
@@ -57,17 +64,20 @@ def function_of_tensorflow(name: str) -> Any:
     found: Any = None
     if _FUNCTION.fullmatch(name):
         found = functools.reduce(lambda scope, part: getattr(scope, part, None), name.split("."), import_tensorflow())
-    if not inspect.isfunction(inspect.unwrap(found)) if callable(found) else True:
-        raise UnsupportedModel(f"the model calls tf.{name}, which is not among the functions that are looked up by name")
+    if not inspect.isfunction(found):
+        raise UnsupportedModel(
+            f"the model calls tf.{name}, which is not among the functions that are looked up by name"
+        )
     return found
 
 
 @functools.cache
 def custom_objects() -> dict[str, Any]:
     """The objects to read a translated configuration with, by the name it has for them."""
-    keras, tf = import_keras(), import_tensorflow()
+    tf = import_tensorflow()
+    layer: Any = import_keras().layers.Layer
 
-    class TensorFlowCall(keras.layers.Layer):  # type: ignore[misc]
+    class TensorFlowCall(layer):  # type: ignore[misc]
         """A layer that calls one function of TensorFlow with what it is given."""
 
         def __init__(self, *, function: str, arguments: Config, name: str, **_: Any) -> None:

@@ -50,8 +50,8 @@ DEFAULTS: Mapping[str, Mapping[str, Any]] = {
 }
 """What a missing key meant to Keras 2, where Keras 3 means something else."""
 
-_UNGROUPED = {"groups": (1,)}
-_NORMALIZED = {
+_UNGROUPED: dict[str, Harmless] = {"groups": (1,)}
+_NORMALIZED: dict[str, Harmless] = {
     "fused": ANY,
     "renorm": ANY,
     "renorm_clipping": ANY,
@@ -59,11 +59,12 @@ _NORMALIZED = {
     "virtual_batch_size": (None,),
     "adjustment": (None,),
 }
-_SPATIAL = {"trainable": ANY, "noise_shape": (None,)}
-_RANDOM_SIZE = {"factor": ANY, "interpolation": ANY, "seed": ANY}
-_STEPPED = {"time_major": (False,), "input_dim": ANY, "input_length": ANY}
+_SPATIAL: dict[str, Harmless] = {"trainable": ANY, "noise_shape": (None,)}
+_RANDOM_SIZE: dict[str, Harmless] = {"factor": ANY, "interpolation": ANY, "seed": ANY}
+_STEPPED: dict[str, Harmless] = {"time_major": (False,), "input_dim": ANY, "input_length": ANY}
 
-DROPPED: Mapping[str, Mapping[str, Harmless]] = {
+DROPPED: dict[str, dict[str, Harmless]] = {
+    **dict.fromkeys(RECURRENT, _STEPPED),
     "InputLayer": {"sparse": (False, None), "ragged": (False, None)},
     "DepthwiseConv1D": _UNGROUPED,
     "DepthwiseConv2D": _UNGROUPED,
@@ -89,7 +90,7 @@ DROPPED: Mapping[str, Mapping[str, Harmless]] = {
     "RandomWidth": _RANDOM_SIZE,
     "RandomCrop": {"seed": ANY},
     "Lambda": {"module": ANY, "function_type": ANY, "output_shape_type": ANY, "output_shape_module": ANY},
-} | dict.fromkeys(RECURRENT, _STEPPED)
+}
 """Keys that Keras 3 does not know, and the values with which they may be left out.
 
 Batch renormalisation is a matter of training: at inference the moving statistics are used all the same.

@@ -1,9 +1,9 @@
 """How the layers of a Functional model are connected: the lists of Keras 2 as the calls of Keras 3.
 
-Keras 2 writes a tensor as ``[layer, call, output, keywords]`` and a call as one of them or a list of them; other tensors
-and constants may stand among the keywords, a constant in the first place as ``["_CONSTANT_VALUE", -1, value, keywords]``.
-It counts calls of a model inside from 1, as the model itself was call 0; Keras 3 does so for the outputs of Functional
-models alone, and writes arguments as they are, each tensor as an object of its own.
+Keras 2 writes a tensor as ``[layer, call, output, keywords]`` and a call as one of them or a list of them; other
+tensors and constants may stand among the keywords, a constant in the first place as ``["_CONSTANT_VALUE", -1, value,
+keywords]``.  It counts calls of a model inside from 1, as the model itself was call 0; Keras 3 does so for the outputs
+of Functional models alone, and writes arguments as they are, each tensor as an object of its own.
 """
 
 from __future__ import annotations
