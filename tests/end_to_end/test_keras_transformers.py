@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,6 +104,15 @@ FUNCTIONS = {hand_written: "LayerNormalization", keras_2: "LayerNormalization", 
 def test_functions_of_tensorflow(tf: Any, function: Callable[[Any, Any], Any]) -> None:
     traced = tf.function(lambda x: function(tf, x)).get_concrete_function(tf.TensorSpec((None, 6, 16), name="x"))
     assert converted(traced, traced(tf.constant(TOKENS)).numpy(), TOKENS) == {FUNCTIONS[function]: 1}
+
+
+def test_the_layer_of_tf_keras_in_a_frozen_graph(tf: Any, tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        tf.identity(keras_2(tf, tf.compat.v1.placeholder(tf.float32, (None, 6, 16), name="x")), name="y")
+    (path := tmp_path / "graph.pb").write_bytes(graph.as_graph_def().SerializeToString())
+    with tf.compat.v1.Session(graph=graph) as session:
+        expected = session.run("y:0", {"x:0": TOKENS})
+    assert converted(path, expected, TOKENS) == {"LayerNormalization": 1}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,9 @@
 
 While training it normalises by mean and variance of the batch (outputs 1 and 2), and moves two variables towards them:
 ``moving -= (moving - of_batch) * rate``.  The subtraction tells which variables those are.
+
+Of a batch that is made to be one image on the spot they are no statistics of a batch, and it keeps none: tf-keras
+computes LayerNormalization so, each row as one channel of the image, in inference too.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ def settle_batch_norms(graph: Any, outputs: Iterable[str], source: str) -> None:
     nodes = {node.name: node for node in graph.node}
     for name in sorted(closure(nodes, outputs, control=False)):
         node = nodes[name]
-        if not normalises_batch(node):
+        if not normalises_batch(node) or _is_one_image(node.input[0], nodes):
             continue
         statistics = [_kept(f"{name}:{slot}", nodes) for slot in (1, 2)]
         if None in statistics:
@@ -42,6 +45,17 @@ def settle_batch_norms(graph: Any, outputs: Iterable[str], source: str) -> None:
             )
         node.input[3:5] = statistics
         node.attr["is_training"].b = False
+
+
+def _is_one_image(tensor: str, nodes: Mapping[str, Any]) -> bool:
+    from tensorflow import make_ndarray
+
+    view = nodes.get(source_of(tensor))
+    shape = nodes.get(source_of(view.input[1])) if view is not None and view.op == "Reshape" else None
+    first = nodes.get(source_of(shape.input[0])) if shape is not None and shape.op == "Pack" else shape
+    if first is None or first.op != "Const":
+        return False
+    return bool(make_ndarray(first.attr["value"].tensor).flat[0] == 1)
 
 
 def _kept(statistic: str, nodes: Mapping[str, Any]) -> str | None:
