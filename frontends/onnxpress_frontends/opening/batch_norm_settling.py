@@ -55,7 +55,7 @@ def _is_one_image(tensor: str, nodes: Mapping[str, Any]) -> bool:
     first = nodes.get(source_of(shape.input[0])) if shape is not None and shape.op == "Pack" else shape
     if first is None or first.op != "Const":
         return False
-    return bool(make_ndarray(first.attr["value"].tensor).flat[0] == 1)
+    return bool(make_ndarray(first.attr["value"].tensor).flat[:1].tolist() == [1])
 
 
 def _kept(statistic: str, nodes: Mapping[str, Any]) -> str | None:
