@@ -154,7 +154,7 @@ def _name_apart(function: Any, scope: str, taken: Collection[str]) -> None:
     for node in function.node_def:
         node.name = names.get(node.name, node.name)
         node.input[:] = [_renamed(name, names) for name in node.input]
-    for key, result in function.ret.items():
+    for key, result in list(function.ret.items()):  # a map may not change under its iterator
         function.ret[key] = _renamed(result, names)
 
 

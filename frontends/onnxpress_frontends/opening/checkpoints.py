@@ -2,7 +2,8 @@
 
 One checkpoint is several files with a common start, its prefix: ``model.meta`` (the graph), ``model.index`` and
 ``model.data-00000-of-00001``; the start may be empty, and the files are then called ``.meta``, ``.index`` ...  A file
-called ``checkpoint`` beside them tells the latest prefix.  Before release 0.12 there was one file, called as the prefix.
+called ``checkpoint`` beside them tells the latest prefix.  Before release 0.12 there was one file, called like
+the prefix.
 """
 
 from __future__ import annotations

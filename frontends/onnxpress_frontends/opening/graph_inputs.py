@@ -7,6 +7,7 @@ takes its default.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -16,13 +17,21 @@ from onnxpress_frontends.reachability import source_of
 
 PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
 _OPTIONAL = "PlaceholderWithDefault"
-_HANDING_OUT = frozenset(
-    ["IteratorGetNext", "IteratorGetNextSync", "Unstage", "QueueDequeue", "QueueDequeueV2", "QueueDequeueMany", "QueueDequeueManyV2", "QueueDequeueUpTo", "QueueDequeueUpToV2"]
+_HANDING_OUT = re.compile(r"IteratorGetNext(Sync)?|Unstage|QueueDequeue(Many|UpTo)?(V2)?")
+_READING_STRINGS = re.compile(
+    r"ReaderRead(UpTo)?(V2)?|Parse(Single)?(Sequence)?Example(V2)?|ParseTensor|StringToNumber"
+    r"|Decode(Raw|PaddedRaw|CSV|Wav|Image|Jpeg|AndCropJpeg|Png|Bmp|Gif)"
 )
-_READING_STRINGS = frozenset(
-    ["ReaderRead", "ReaderReadV2", "ReaderReadUpTo", "ReaderReadUpToV2", "ParseExample", "ParseExampleV2", "ParseSingleExample", "ParseSequenceExample", "ParseSequenceExampleV2", "ParseSingleSequenceExample", "ParseTensor", "DecodeRaw", "DecodePaddedRaw", "DecodeCSV", "DecodeWav", "StringToNumber", "DecodeJpeg", "DecodeAndCropJpeg", "DecodePng", "DecodeBmp", "DecodeGif", "DecodeImage"]
-)
-PIPELINES = _HANDING_OUT | _READING_STRINGS
+
+
+def comes_from_outside(node: Any) -> bool:
+    """Whether a node is a placeholder, with or without a default, or the end of an input pipeline."""
+    return node.op in PLACEHOLDERS or node.op == _OPTIONAL or ends_pipeline(node)
+
+
+def ends_pipeline(node: Any) -> bool:
+    """Whether a node hands out what a pipeline has read, or makes numbers of strings."""
+    return bool(_HANDING_OUT.fullmatch(node.op) or _READING_STRINGS.fullmatch(node.op))
 
 
 def find_inputs(graph: Any, outputs: Iterable[str], title: str) -> list[str]:
@@ -70,7 +79,7 @@ def _starts(nodes: dict[str, Any], outputs: Iterable[str]) -> tuple[list[str], l
         seen.add(tensor)
         if node.op in PLACEHOLDERS or (node.op == _OPTIONAL and _has_axes(node)):
             placed.add(tensor)
-        elif node.op in PIPELINES:
+        elif ends_pipeline(node):
             piped.add(tensor)
         else:
             pending += [name for name in node.input if not name.startswith("^")]
@@ -89,7 +98,7 @@ def _has_axes(node: Any) -> bool:
 
 def _from_strings(piped: list[str], nodes: dict[str, Any]) -> bool:
     """Whether several tensors come out of one parser: each of its features is an input of its own."""
-    return len(piped) > 1 and nodes[source_of(piped[0])].op in _READING_STRINGS
+    return len(piped) > 1 and _READING_STRINGS.fullmatch(nodes[source_of(piped[0])].op) is not None
 
 
 def _sources(node: Any) -> set[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from onnxpress.errors import InvalidModel, InvalidOption
 from onnxpress_frontends.opening.feeding import tensor_specs
-from onnxpress_frontends.opening.graph_inputs import PIPELINES, PLACEHOLDERS
+from onnxpress_frontends.opening.graph_inputs import comes_from_outside
 from onnxpress_frontends.opening.names import listed, tensor_name
 from onnxpress_frontends.opening.saver_keys import VARIABLES
 from onnxpress_frontends.reachability import closure, source_of
@@ -22,7 +22,6 @@ from onnxpress_frontends.reachability import closure, source_of
 _BOOL = 10
 """Value of TensorFlow's ``DataType``."""
 
-_INPUTS = PLACEHOLDERS | PIPELINES | {"PlaceholderWithDefault"}
 _ANSWERLESS = re.compile(
     r"(NoOp|Assert|Const|Placeholder(V2|WithDefault)?|Shape|ShapeN|Rank|Size|Print|PrintV2|.*Summary(V2)?)$"
     r"|Assign|Save|Restore|MergeV2Checkpoints|Queue|Reader|Scatter(Add|Sub|Update|Mul|Div|Min|Max)|(Resource|Sparse)?Apply"
@@ -72,7 +71,7 @@ class _Search:
                 if name not in self._nodes:
                     raise InvalidModel(f"{title} is corrupt: node {node.name!r} uses {name!r}, which is not there")
                 self._users.setdefault(name, []).append(node.name)
-                if self._nodes[name].op in _INPUTS and not _is_flag(self._nodes[name]):
+                if comes_from_outside(self._nodes[name]) and not _is_flag(self._nodes[name]):
                     taken.setdefault(tensor_name(tensor), []).append(node.name)
         self._weights = {name for name, node in self._nodes.items() if _is_weight(node)}
         self._carried = self._weights | self._downstream(self._weights, through=_CARRIERS)

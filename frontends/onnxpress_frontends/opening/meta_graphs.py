@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from onnxpress.errors import InvalidModel, InvalidOption
+from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.opening.checkpoints import META, find_prefix
 from onnxpress_frontends.opening.graph_opening import open_graph
 from onnxpress_frontends.opening.named_function import NamedFunction
-from onnxpress_frontends.opening.names import listed
 from onnxpress_frontends.opening.proto_files import read_message
 from onnxpress_frontends.opening.saver_keys import saver_keys
 from onnxpress_frontends.opening.variable_values import CheckpointValues
@@ -70,7 +69,7 @@ def open_signature(
     )
     packed = sorted(key for ends in (signature.inputs, signature.outputs) for key in ends if not ends[key].name)
     if packed:
-        raise InvalidOption(f"{folder}: {listed(packed)} of the signature are no dense tensors; ONNX knows no other")
+        raise UnsupportedModel(f"{folder}: {packed[0]!r} of its signature is no dense tensor; ONNX knows no other")
     return open_graph(
         meta.graph_def,
         title=folder.absolute().name,
