@@ -5,7 +5,7 @@ that.  uint8 activations with int8 weights is the pair its x86 kernels are made 
 every convolution float whose input or output is shared (MobileNetV2: 15 of 52).
 
 What has no rule stays float although it could be asked for: ConvTranspose, Pad, Resize other than nearest, Sub, Div,
-Tanh, HardSigmoid, HardSwish, PRelu, ReduceMean and every normalisation have no integer kernel that QDQ reaches.
+Tanh, Gelu, HardSigmoid, HardSwish, PRelu, ReduceMean and every normalisation have no integer kernel that QDQ reaches.
 
 A Conv, ConvTranspose or Gemm with float weights between a DequantizeLinear and a QuantizeLinear does not stay float:
 onnxruntime rounds its weights itself, with one scale for all of them (EfficientNet-Lite0 with a single depthwise
