@@ -1,12 +1,13 @@
-"""tf2onnx's own graph optimisers, run without the copies that its own loop makes, two of them mended.
+"""tf2onnx's own graph optimisers, run without the copies that its own loop makes, three of them mended.
 
 Its loop copies the graph, weights and all, before each of twelve optimisers, so that one that fails can be undone. Here
 a failure means that the graph is mapped again, and optimised without that one.
 
-Of nodes that compute the same tf2onnx keeps the first it meets, which varies from one process to the next; here the
-first by name stays.  And its Transpose optimiser fails on a scalar added after a convolution without bias (the hard
-swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a scalar passes as any operand does.
-It also passes what carries a grid (`quantization_carriers`), whose axis moves with it.
+Of nodes that compute the same, or that give one value two names, tf2onnx keeps the first it meets, which varies from
+one process to the next; here the first by name stays.  And its Transpose optimiser fails on a scalar added after a
+convolution without bias (the hard swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a
+scalar passes as any operand does.  It also passes what carries a grid (`quantization_carriers`), whose axis moves with
+it.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def _run(working: Mapping[str, Any], graph: Any) -> tuple[str, Exception] | None
 def optimizers() -> dict[str, Any]:
     """Name to class, in the order in which tf2onnx runs them."""
     from tf2onnx import optimizer
+    from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
     from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
     from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 
@@ -67,6 +69,11 @@ def optimizers() -> dict[str, Any]:
         def _merge_nodes_that_are_duplicated(self, nodes_to_process: list[Any], graph: Any) -> None:
             nodes_to_process.sort(key=lambda node: node.name)
             super()._merge_nodes_that_are_duplicated(nodes_to_process, graph)
+
+    class RemoveIdentity(IdentityOptimizer):  # type: ignore[misc]
+        def _optimize_at_current_graph_level(self, g: Any) -> Any:
+            g.reset_nodes(sorted(g.get_nodes(), key=lambda node: node.name))
+            return super()._optimize_at_current_graph_level(g)
 
     class PushTranspose(TransposeOptimizer):  # type: ignore[misc]
         def _add_handler(self, trans: Any, node: Any) -> Any:
@@ -87,5 +94,9 @@ def optimizers() -> dict[str, Any]:
                 node.set_attr(grid_attributes.AXIS, perm[axis] - len(perm))
             return True
 
-    mended = {"merge_duplication": MergeDuplicatedNodes, "optimize_transpose": PushTranspose}
+    mended = {
+        "merge_duplication": MergeDuplicatedNodes,
+        "remove_identity": RemoveIdentity,
+        "optimize_transpose": PushTranspose,
+    }
     return {**optimizer._get_optimizers(), **mended}

@@ -91,7 +91,11 @@ class Scope:
         for key, value in types.items():
             node.attr[key].type = value
         self._nodes[name] = node
-        return f"{name}:{formal}:0" if self._is_function else name
+        return self.output(node, formal)
+
+    def output(self, node: Any, formal: str) -> str:
+        """How the output of a node is called, given its formal name."""
+        return f"{node.name}:{formal}:0" if self._is_function else str(node.name)
 
     def constant(self, wish: str, numbers: Any) -> str:
         """Add a constant of 32-bit integers."""
@@ -105,10 +109,10 @@ class Scope:
         """Let the output of a function's node, whose operator has changed, be called after its new formal name."""
         if not self._is_function:
             return
-        new = f"{node.name}:{formal}:0"
+        new = self.output(node, formal)
         for other in self.nodes:
             other.input[:] = [new if _is_of(name, node) else name for name in other.input]
-        for key, name in self.owner.ret.items():
+        for key, name in list(self.owner.ret.items()):
             if _is_of(name, node):
                 self.owner.ret[key] = new
 

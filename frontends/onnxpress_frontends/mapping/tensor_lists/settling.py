@@ -33,13 +33,16 @@ def settle_tensor_lists(graph: Any) -> None:
                 _check_counter(WhileLoop(node, scope, library))
     for family in families(library):
         kind = _collected(family)
-        if kind is not None:
-            _separate(family, only_last=kind is _LAST)
-        elif not _is_read_only(family):
+        if _is_read_only(family):
+            _hide_cells(family)
+        elif kind is None:
             reason = obstacle(family)
             if reason is not None:
                 raise UnsupportedModel(_refusal(family, reason))
             lower(family, library)
+        elif kind is _LAST:
+            for scope, stack in family.reads:
+                _take_last(scope, stack)
 
 
 def _check_counter(loop: WhileLoop) -> None:
@@ -94,17 +97,17 @@ def _takes(loop: WhileLoop, size: str | int, write: Any) -> bool:
     return bool(limits) and all(limit == size for limit in limits or ())
 
 
-def _separate(family: Family, *, only_last: bool) -> None:
-    """Put an Identity before each element that is set: tf2onnx then matches no recurrent cells of its own.
+def _hide_cells(family: Family) -> None:
+    """Put an Identity behind each element that is read: tf2onnx then matches no recurrent cells of its own.
 
     Its patterns do not ask whether the state that is handed on is what they have matched.
     """
-    for scope, write in family.writes:
-        kind = write.attr["element_dtype"].type
-        write.input[2] = scope.add(f"{write.name}/item", "Identity", [write.input[2]], T=kind)
-    if only_last:
-        for scope, stack in family.reads:
-            _take_last(scope, stack)
+    for scope, read in family.reads:
+        users = [node for node in scope.nodes if any(scope.node(name) is read for name in node.input)]
+        kind = read.attr["element_dtype"].type
+        copy = scope.add(f"{read.name}/copy", "Identity", [scope.output(read, "item")], T=kind)
+        for user in users:
+            user.input[:] = [copy if scope.node(name) is read else name for name in user.input]
 
 
 def _take_last(scope: Scope, stack: Any) -> None:
