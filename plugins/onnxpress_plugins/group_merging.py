@@ -63,17 +63,24 @@ class MergeGroupConv(ir.passes.InPlacePass):
         remove([concat, *branches.superseded])
         merged.name = name  # the tensor that had this name has it still, and its measured range
         merged.meta.update(meta)
-        self.notes.count("convolutions merged into grouped ones", len(parts))
+        self.notes.count("convolutions merged into grouped ones", sum(map(_is_convolution, branches.nodes)))
         return True
 
 
 def _is_candidate(node: ir.Node) -> bool:
-    """Whether `node` is a Concat of branches with a convolution each, of parts of one tensor or of several."""
+    """Whether `node` is a Concat of branches that are convolutions of parts, be it of one tensor or of several."""
     if node.op_type != "Concat" or node.domain != "" or len(node.inputs) < 2:
         return False
     makers = [_origin(value) for value in node.inputs]
-    convolutions = [maker for maker in makers if maker is not None and maker.op_type == "Conv" and maker.domain == ""]
-    return len(convolutions) == len(makers) and all(is_cut(_origin(each.inputs[0])) for each in convolutions)
+    depth = 0
+    while all(map(_is_convolution, makers)):
+        makers = [_origin(maker.inputs[0]) if maker is not None else None for maker in makers]
+        depth += 1
+    return depth > 0 and all(map(is_cut, makers))
+
+
+def _is_convolution(node: ir.Node | None) -> bool:
+    return node is not None and node.op_type == "Conv" and node.domain == ""
 
 
 def _origin(value: ir.Value | None) -> ir.Node | None:

@@ -92,6 +92,10 @@ MERGED = {
         f"a, b = Split<axis = 1>(x, halves) l = Pad(a, pads) r = Pad(b, pads) {CONVS} y = Concat<axis = 1>(c, d)",
         ["Pad", "Conv"],
     ),
+    "two convolutions in each branch": (
+        f"{SPLIT} {CONVS} a = Relu(c) b = Relu(d) e = Conv(a, w6, b1) f = Conv(b, w7, b2) {LAST}",
+        ["Conv", "Relu", "Conv"],
+    ),
     "one bias only": (f"{SPLIT} c = Conv(l, w1, b1) d = Conv(r, w2) y = Concat<axis = 1>(c, d)", ["Conv"]),
     "a shared weight": (f"{SPLIT} c = Conv(l, w1) d = Conv(r, w1) y = Concat<axis = 1>(c, d)", ["Conv"]),
     "what follows": (f"{SPLIT} {CONVS} j = Concat<axis = 1>(c, d) y = Tanh(j)", ["Conv", "Tanh"]),
@@ -105,6 +109,8 @@ CONSTANTS = {
     "s2": numbers(1, 3, 1, 1, seed=3)[0],
     "v1": np.abs(numbers(3)) + np.float32(0.1),
     "halves": HALVES,
+    "w6": numbers(3, 3, 1, 1, seed=6),
+    "w7": numbers(3, 3, 1, 1, seed=7),
     **WEIGHTS,
 }
 
@@ -143,6 +149,7 @@ def test_any_number_of_branches_with_groups_of_their_own(
 
 
 UNTOUCHED = {
+    "branches of different depth": f"{SPLIT} {CONVS} e = Conv(c, w6) y = Concat<axis = 1>(e, d)",
     "branches that see the same": "c = Conv(x, w3) d = Conv(x, w4) y = Concat<axis = 1>(c, d)",
     "a branch without convolution": f"{SPLIT} c = Conv(l, w1) d = Relu(r) p = Pad(c, pads) y = Concat<axis = 1>(p, d)",
     "no Concat": f"{SPLIT} {CONVS} y = Add(c, d)",
