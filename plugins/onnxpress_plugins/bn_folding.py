@@ -12,7 +12,7 @@ BatchNormalization; a chain is composed first, in float64, and rounded once.  Be
 
 is exact if every output sees every tap: a convolution that pads with zeros would have to pad with ``-t / s`` instead,
 so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, ConvTranspose, Gemm and MatMul with a
-constant weight (which becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them); the map
+constant weight, floats or integers (which becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them); the map
 may be apart from the layer by what commutes with it (`affine_paths`).
 
 A map is left alone, and the reason noted, where what the layer computes is also used elsewhere, a constant varies by

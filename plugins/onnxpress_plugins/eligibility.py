@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxpress.kinds import Target
 from onnxpress.targets import OpRule
 from onnxpress_plugins.constants import array, constant
+from onnxpress_plugins.stored_weights import stored_weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +126,8 @@ def clip(node: ir.Node) -> float | None:
 def _constant_obstacle(unit: Unit, target: Target) -> str | None:
     for what, value in (("weight", unit.weight), ("bias", unit.bias)):
         if value is not None and constant(value) is None:
-            return f"its {what} {value.name!r} is not constant"
+            stored = stored_weight(value) is not None
+            return f"its {what} {value.name!r} is {'quantised already' if stored else 'not constant'}"
     constants = [unit.weight, unit.bias, *(value for _, value in unit.inputs())]
     for value in constants:
         tensor = constant(value)

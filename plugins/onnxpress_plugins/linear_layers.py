@@ -12,6 +12,8 @@ Every weight, reshaped, has four axes: groups, two for output and input channels
 So an affine map behind a layer, ``a * y + t``, and one before it, ``W(s * x + t) + b``, are each one line for all four:
 
     behind:  W' = a W    b' = a b + t             ahead:  W' = W s    b' = b + sum(i, taps) W t
+
+A weight that is stored as integers (`stored_weights`) is scaled by output channel only.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.constants import array, constant, give, initializer
 from onnxpress_plugins.naming import Names, described, title
+from onnxpress_plugins.stored_weights import StoredWeight, stored_weight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +47,7 @@ class Layer:
         out_axis: Axis of `four`, 1 or 2, that holds the output channels of a group.
         rank: Rank of data and output; None when unknown (MatMul).
         channel_axis: Axis of the channels in data and output, counted from the end.
+        stored: The weight, if it is stored as integers.
     """
 
     node: ir.Node
@@ -51,6 +55,7 @@ class Layer:
     out_axis: int
     rank: int | None
     channel_axis: int
+    stored: StoredWeight | None = None
 
     @property
     def outputs(self) -> Channels:
@@ -81,18 +86,36 @@ class Layer:
         return self._fold(3 - self.out_axis, affine.scale, bias)
 
     def _fold(self, axis: int, scale: NDArray[np.float64], bias: NDArray[np.float64]) -> Folded:
-        weight, scaled = self._weight(), None
+        dtype = self._weight().dtype if self.stored is None else np.dtype(np.float32)
         with np.errstate(over="ignore"):
-            if np.any(scale != 1):
-                scaled = np.empty_like(weight)  # filled in float64 and rounded, a buffer at a time
-                np.multiply(weight, self._spread(scale, axis), out=scaled, dtype=np.float64, casting="unsafe")
-                scaled = scaled.reshape(_shape(self.node.inputs[1]))
-            folded = Folded(self, scaled, bias.astype(weight.dtype))
-        if not all(np.isfinite(numbers).all() for numbers in (folded.weight, folded.bias) if numbers is not None):
-            raise Obstacle(f"{described(self.node)} would get NaN or infinity in its {weight.dtype} weight or bias")
-        return folded
+            weight = self._scaled(axis, scale) if np.any(scale != 1) else None
+            offset = bias.astype(dtype)
+        made = [offset] if weight is None or isinstance(weight, StoredWeight) else [weight, offset]
+        if not all(np.isfinite(numbers).all() for numbers in made):
+            raise Obstacle(f"{described(self.node)} would get NaN or infinity in its {dtype} weight or bias")
+        return Folded(self, weight, offset)
+
+    def _scaled(self, axis: int, scale: NDArray[np.float64]) -> NDArray[Any] | StoredWeight:
+        if self.stored is not None:
+            return self.stored.scaled(self._by_output(axis, scale), self.out_axis - 1)
+        weight = self._weight()
+        scaled = np.empty_like(weight)  # filled in float64 and rounded, a buffer at a time
+        np.multiply(weight, self._spread(scale, axis), out=scaled, dtype=np.float64, casting="unsafe")
+        return scaled.reshape(_shape(self.node.inputs[1]))
+
+    def _by_output(self, axis: int, scale: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The factor of each output channel of an integer weight, the only one it can have."""
+        factors = np.broadcast_to(self._spread(scale, axis), (*self.four[:3], 1))
+        lanes: NDArray[np.float64] = np.moveaxis(factors, self.out_axis, 1).reshape(self.outputs.size, -1)
+        if np.any(lanes != lanes[:, :1]):
+            raise Obstacle(f"{described(self.node)} has an integer weight, which has no scale for each input channel")
+        if self.node.op_type == "ConvTranspose" and self.four[0] > 1:
+            raise Obstacle(f"{described(self.node)} has an integer weight whose groups share their scales")
+        return lanes[:, 0]
 
     def _weight(self) -> NDArray[Any]:
+        if self.stored is not None:
+            return self.stored.numbers.reshape(self.four)
         weight = array(self.node.inputs[1])
         assert weight is not None
         return weight.reshape(self.four)
@@ -118,13 +141,15 @@ class Folded:
     """What a layer becomes; nothing changes until `store`.  `weight` is None when it stays."""
 
     layer: Layer
-    weight: NDArray[Any] | None
+    weight: NDArray[Any] | StoredWeight | None
     bias: NDArray[Any]
 
     def store(self, names: Names) -> None:
         """Write weight and bias into the graph; a MatMul that gets a bias becomes a Gemm, or gets an Add behind it."""
         node = self.layer.node
-        if self.weight is not None:
+        if isinstance(self.weight, StoredWeight):
+            self.weight.store(node, 1, names)
+        elif self.weight is not None:
             give(node, 1, self.weight, names, wish=f"{node.inputs[1].name}_folded")  # type: ignore[union-attr]
         has_bias = len(node.inputs) > 2 and node.inputs[2] is not None
         if not has_bias and not np.any(self.bias):
@@ -146,21 +171,22 @@ def layer(node: ir.Node) -> Layer | None:
     """
     if node.domain != "" or node.op_type not in _KINDS:
         return None
-    weight = constant(node.inputs[1])
-    if weight is None or not weight.dtype.is_floating_point():
+    weight, stored = constant(node.inputs[1]), stored_weight(node.inputs[1])
+    if stored is None and (weight is None or not weight.dtype.is_floating_point()):
         raise Obstacle(f"the weight {_name(node.inputs[1])!r} of {described(node)} is not a float constant")
     shape = _shape(node.inputs[1])
     if node.op_type in ("Conv", "ConvTranspose"):
         groups = node.attributes.get_int("group", 1)
         four = (groups, shape[0] // groups, shape[1], prod(shape[2:]))
         out_axis = 1 if node.op_type == "Conv" else 2
-        return Layer(node=node, four=four, out_axis=out_axis, rank=len(shape), channel_axis=1 - len(shape))
+        axis = 1 - len(shape)
+        return Layer(node=node, four=four, out_axis=out_axis, rank=len(shape), channel_axis=axis, stored=stored)
     if len(shape) != 2 or node.attributes.get_int("transA", 0) != 0:
         raise Obstacle(f"{described(node)} multiplies batches of matrices or transposes its data")
     out_axis = 1 if node.attributes.get_int("transB", 0) else 2
     output = node.outputs[0].shape
     rank = 2 if node.op_type == "Gemm" else None if output is None else len(output)
-    return Layer(node=node, four=(1, *shape, 1), out_axis=out_axis, rank=rank, channel_axis=-1)
+    return Layer(node=node, four=(1, *shape, 1), out_axis=out_axis, rank=rank, channel_axis=-1, stored=stored)
 
 
 def mixes_borders(node: ir.Node) -> bool:
@@ -190,7 +216,8 @@ def _add_behind(node: ir.Node, bias: NDArray[Any], names: Names) -> None:
 
 
 def _shape(value: ir.Value | None) -> tuple[int, ...]:
-    return tuple(cast(Any, constant(value)).shape.numpy())
+    stored = stored_weight(value)
+    return tuple(cast(Any, constant(value)).shape.numpy()) if stored is None else stored.integers.shape
 
 
 def _name(value: ir.Value | None) -> str:
