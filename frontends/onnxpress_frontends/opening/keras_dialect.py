@@ -15,6 +15,8 @@ from onnxpress_frontends.tensorflow_import import import_keras
 
 Config = dict[str, Any]
 
+_REMEDY = "save the model as a SavedModel with the Keras it comes from, and convert that"
+
 
 def plain_name(name: str) -> str:
     """A layer's name without slashes, which Keras 3 does not allow."""
@@ -42,15 +44,17 @@ def translate(item: Any) -> Any:
     config: Config = item["config"]
     if kind in ("Policy", "PolicyV1"):
         return config.get("name")
+    if kind in vocabulary.REMOVED:
+        raise UnsupportedModel(f"layer {config.get('name')!r} ({kind}) is none of Keras 3; {_REMEDY}")
     renamed = vocabulary.RENAMED_CLASSES.get(kind, kind)
-    if not _module(renamed) and kind not in vocabulary.OPERATIONS:
+    module = _module(renamed)
+    if not module and kind not in vocabulary.OPERATIONS:
         return item | {"config": translate(config)}
     entry = {key: item[key] for key in ("name", "inbound_nodes", "shared_object_id") if key in item}
     if "name" in entry:
         entry["name"] = plain_name(entry["name"])
-    if renamed == "Sequential":
-        config = _with_input(config)
-    return label(entry | {"class_name": renamed, "config": _arguments(kind, config)})
+    arguments = _arguments(kind, _with_input(config) if renamed == "Sequential" else config)
+    return entry | {"class_name": renamed, "config": arguments} | _home(module)
 
 
 def label(item: Any) -> Any:
@@ -63,13 +67,17 @@ def label(item: Any) -> Any:
     if not isinstance(item, dict):
         return item
     labelled = {key: label(value) for key, value in item.items()}
-    module = _module(item["class_name"]) if is_object(item) and "module" not in item else None
-    return labelled | {"module": module, "registered_name": None} if module else labelled
+    return labelled | _home(_module(item["class_name"])) if is_object(item) and "module" not in item else labelled
+
+
+def _home(module: str | None) -> Config:
+    return {"module": module, "registered_name": None} if module else {}
 
 
 def _module(kind: str) -> str | None:
     """Where Keras 3 has a model or layer class; None if it has none of that name."""
-    return vocabulary.MODELS.get(kind) or ("keras.layers" if hasattr(import_keras().layers, kind) else None)
+    is_layer = isinstance(getattr(import_keras().layers, kind, None), type)
+    return vocabulary.MODELS.get(kind) or ("keras.layers" if is_layer else None)
 
 
 def _arguments(kind: str, config: Config) -> Config:
@@ -87,8 +95,7 @@ def _arguments(kind: str, config: Config) -> Config:
 def _require_harmless(kind: str, config: Config, key: str, harmless: vocabulary.Harmless) -> None:
     if harmless and config[key] not in harmless:
         raise UnsupportedModel(
-            f"layer {config.get('name')!r} ({kind}) has {key}={config[key]!r}, which Keras 3 cannot express; "
-            "convert a SavedModel of the model instead"
+            f"layer {config.get('name')!r} ({kind}) has {key}={config[key]!r}, which Keras 3 cannot express; {_REMEDY}"
         )
 
 

@@ -1,8 +1,8 @@
 """Keras models in memory, traced for inference under the names of their layers.
 
 Inputs are called as their `keras.Input`; outputs as the layer that makes them, or as the key where the model returns a
-dictionary.  A subclassed model has no such graph: its inputs are called as the first argument of `call`, or as the keys
-of the dictionary it takes.
+dictionary, ``key_0``, ``key_1`` where lists are in it.  A subclassed model has no such graph: its inputs are called as
+the first argument of `call`, or as the keys of the dictionary it takes.
 """
 
 from __future__ import annotations
@@ -41,9 +41,8 @@ def trace_keras(model: Any) -> NamedFunction:
             "wrap it in a tf.function with an input_signature"
         ) from error
     inputs = endpoints(names, arguments(concrete))
-    outputs = endpoints(_output_names(model, concrete), concrete.outputs, taken=[end.name for end in inputs])
-    ordered = _in_order(outputs, concrete.structured_outputs)
-    return NamedFunction(title=model.name, function=concrete, inputs=inputs, outputs=ordered, owner=model)
+    outputs = _outputs(model, concrete, taken=[end.name for end in inputs])
+    return NamedFunction(title=model.name, function=concrete, inputs=inputs, outputs=outputs, owner=model)
 
 
 def _input_structure(model: Any) -> Any:
@@ -81,15 +80,28 @@ def _input_names(model: Any, structure: Any, leaves: list[Any]) -> list[str]:
     return [argument] if len(leaves) == 1 else [f"{argument}_{index}" for index in range(len(leaves))]
 
 
-def _output_names(model: Any, concrete: Any) -> list[str]:
-    if isinstance(concrete.structured_outputs, dict) or not getattr(model, "outputs", None):
-        return output_names(concrete)
-    return [tensor._keras_history.operation.name for tensor in model.outputs]
+def _outputs(model: Any, concrete: Any, *, taken: list[str]) -> tuple[Endpoint, ...]:
+    """The outputs under their names, a dictionary's in the dictionary's own order; TensorFlow sorts them by key."""
+    structure = concrete.structured_outputs
+    if isinstance(structure, dict):
+        ordered = endpoints(_paths(structure, sort=True), concrete.outputs, taken=taken)
+        by_path = dict(zip(_paths(structure, sort=True), ordered, strict=True))
+        return tuple(by_path[path] for path in _paths(structure, sort=False))
+    if getattr(model, "outputs", None):
+        names = [tensor._keras_history.operation.name for tensor in model.outputs]
+        return endpoints(names, concrete.outputs, taken=taken)
+    return endpoints(output_names(concrete), concrete.outputs, taken=taken)
 
 
-def _in_order(outputs: tuple[Endpoint, ...], structure: Any) -> tuple[Endpoint, ...]:
-    """TensorFlow sorts a dictionary's outputs by key; the user knows them in the dictionary's own order."""
-    if not isinstance(structure, dict) or len(structure) != len(outputs):
-        return outputs
-    by_key = dict(zip(sorted(structure), outputs, strict=True))
-    return tuple(by_key[key] for key in structure)
+def _paths(structure: Any, *, sort: bool, prefix: str = "") -> list[str]:
+    """The way to every tensor of nested dictionaries and lists, joined by underscores."""
+    if structure is None:
+        return []
+    if isinstance(structure, dict):
+        items = [(str(key), structure[key]) for key in (sorted(structure) if sort else structure)]
+    elif isinstance(structure, (list, tuple)):
+        items = [(str(index), child) for index, child in enumerate(structure)]
+    else:
+        return [prefix]
+    paths = [(f"{prefix}_{key}" if prefix else key, child) for key, child in items]
+    return [name for path, child in paths for name in _paths(child, sort=sort, prefix=path)]

@@ -25,8 +25,24 @@ RECURRENT = ("SimpleRNN", "LSTM", "GRU", "RNN", "Bidirectional", "ConvLSTM1D", "
 TRAINING_KEYS = ("_initializer", "_regularizer", "_constraint")
 """Ends of the keys that matter to training alone; they may name code of the user's own."""
 
+REMOVED = (
+    "ClassMethod",
+    "CuDNNGRU",
+    "CuDNNLSTM",
+    "DenseFeatures",
+    "InstanceMethod",
+    "InstanceProperty",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
+    "SequenceFeatures",
+    "TensorFlowOpLayer",
+)
+"""Layers of Keras 2 for which Keras 3 has no other."""
+
 RENAMED_CLASSES = {
     "Model": "Functional",
+    "AddLoss": "Identity",
+    "AddMetric": "Identity",
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
     "SyncBatchNormalization": "BatchNormalization",
@@ -86,6 +102,8 @@ DROPPED: dict[str, dict[str, Harmless]] = {
     "SpatialDropout1D": _SPATIAL,
     "SpatialDropout2D": _SPATIAL,
     "SpatialDropout3D": _SPATIAL,
+    "AddLoss": {"unconditional": ANY},
+    "AddMetric": {"aggregation": ANY, "metric_name": ANY},
     "RandomHeight": _RANDOM_SIZE,
     "RandomWidth": _RANDOM_SIZE,
     "RandomCrop": {"seed": ANY},

@@ -9,10 +9,10 @@ import pytest
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.opening.keras_dialect import label, translate
 from onnxpress_frontends.opening.keras_operations import custom_objects, named_here
+from onnxpress_frontends.opening.keras_vocabulary import REMOVED
 
 RECORD = json.loads(Path(__file__).with_name("keras_2_models.json").read_text())
 INCOMPLETE = ("AbstractRNNCell", "Discretization", "InputLayer", "Layer", "Wrapper")
-GONE = ("LocallyConnected1D", "LocallyConnected2D")
 
 
 def layer(kind: str, **config: Any) -> dict[str, Any]:
@@ -27,7 +27,7 @@ def translated(kind: str, **config: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "recorded",
-    [item for item in RECORD["layers"] if item["class_name"] not in INCOMPLETE + GONE],
+    [item for item in RECORD["layers"] if item["class_name"] not in (*INCOMPLETE, *REMOVED)],
     ids=lambda item: str(item["class_name"]),
 )
 def test_every_layer_as_keras_2_wrote_it_is_one_that_keras_3_reads(keras: Any, recorded: dict[str, Any]) -> None:
@@ -47,6 +47,7 @@ def test_every_layer_as_keras_2_wrote_it_is_one_that_keras_3_reads(keras: Any, r
         (layer("ThresholdedReLU", theta=0.5), {"class_name": "ReLU", "threshold": 0.5}),
         (layer("BatchNormalizationV1", axis=[3], fused=True), {"class_name": "BatchNormalization", "axis": 3}),
         (layer("LayerNormalization", axis=[1, 2]), {"class_name": "LayerNormalization", "axis": [1, 2]}),
+        (layer("AddLoss", unconditional=True), {"class_name": "Identity"}),
         (layer("RandomHeight", factor=0.1, seed=3), {"class_name": "Identity"}),
         (layer("InputLayer", batch_input_shape=[None, 2]), {"class_name": "InputLayer", "batch_shape": [None, 2]}),
         (layer("InputLayer", sparse=False, ragged=False), {"class_name": "InputLayer"}),
@@ -80,6 +81,14 @@ def test_what_keras_3_cannot_express_is_refused_by_layer_and_key(kind: str, key:
         UnsupportedModel, match=rf"layer 'it' \({kind}\) has {key}={value}, which Keras 3 cannot express"
     ):
         translate(layer(kind, **{key: value}))
+
+
+@pytest.mark.parametrize("kind", REMOVED)
+def test_layers_that_are_no_more_are_refused_by_name(kind: str) -> None:
+    with pytest.raises(
+        UnsupportedModel, match=rf"layer 'it' \({kind}\) is none of Keras 3; save the model as a SavedModel"
+    ):
+        translate(layer("TimeDistributed", layer=layer(kind)))
 
 
 def test_a_sequential_gets_the_input_that_its_first_layer_knew() -> None:

@@ -7,7 +7,8 @@ import onnx_ir as ir
 import pytest
 
 from onnxpress.errors import InvalidOption, UnsupportedModel
-from onnxpress_frontends.tensorflow_source import load
+from onnxpress.runtime import Session
+from onnxpress_frontends.tensorflow_source import load, reference
 
 
 def shapes(values: Any) -> dict[str, list[int | str | None]]:
@@ -66,6 +67,22 @@ def test_several_inputs_and_a_dictionary_of_outputs_in_its_own_order(agree: Any,
     assert list(shapes(model.graph.outputs).items()) == [("total", ["N", 2]), ("part", ["N", 6])]
 
 
+def test_lists_in_a_dictionary_of_outputs_are_numbered(agree: Any, keras: Any) -> None:
+    x = keras.Input((4,), name="x")
+    hidden = keras.layers.Dense(3, name="hidden")(x)
+    last = keras.layers.Dense(2, name="last")(hidden)
+    model = keras.Model(x, {"boxes": [hidden, last], "aux": {"z": (last,), "a": hidden}})
+    assert list(shapes(agree(model).graph.outputs)) == ["boxes_0", "boxes_1", "aux_z_0", "aux_a"]
+
+
+def test_a_list_of_outputs_is_called_as_its_layers(agree: Any, keras: Any) -> None:
+    x = keras.Input((4,), name="x")
+    twice = keras.layers.Dense(4, name="twice")
+    once = twice(x)
+    model = keras.Model(x, [[twice(once), keras.layers.ReLU(name="positive")(x)], once])
+    assert list(shapes(agree(model).graph.outputs)) == ["twice", "positive", "twice_1"]
+
+
 def test_a_dictionary_of_inputs(agree: Any, keras: Any) -> None:
     first, second = keras.Input((4,), name="zulu"), keras.Input((4,), name="alpha")
     model = keras.Model({"zulu": first, "alpha": second}, keras.layers.Subtract(name="difference")([first, second]))
@@ -118,6 +135,44 @@ def test_exact_gelu_converts(agree: Any, keras: Any) -> None:
     x = keras.Input((6,), name="x")
     gelu = keras.layers.Activation(lambda t: keras.activations.gelu(t, approximate=False), name="gelu")
     assert "Erf" in op_types(agree(keras.Model(x, gelu(x))))
+
+
+def test_preprocessing_is_part_of_the_model_and_augmentation_is_not(agree: Any, keras: Any) -> None:
+    layers = keras.layers
+    image = keras.Input((9, 12, 3), name="image")
+    x = layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[2.0, 3.0, 4.0])(layers.Rescaling(1 / 127.5, -1)(image))
+    for augment in (layers.RandomFlip(), layers.RandomRotation(0.1), layers.RandomZoom(0.1), layers.GaussianNoise(0.1)):
+        x = augment(x)
+    plain = keras.Model(image, layers.Resizing(18, 24, name="resized")(x))
+    assert set(op_types(agree(plain))) <= {"Mul", "Add", "Sub", "Div", "Transpose", "Resize", "Cast", "Identity"}
+
+
+def test_mixed_precision_computes_in_halves(keras: Any) -> None:
+    image = keras.Input((8, 8, 3), name="image")
+    x = keras.layers.Conv2D(4, 3, dtype="mixed_float16", name="conv")(image)
+    x = keras.layers.GlobalAveragePooling2D(dtype="mixed_float16")(x)
+    model = keras.Model(image, keras.layers.Dense(3, dtype="float32", name="scores")(x))
+    feeds = {"image": np.random.default_rng(0).standard_normal((2, 8, 8, 3)).astype(np.float32)}
+    expected = reference(model).run(feeds)["scores"]
+    converted = load(model)
+    assert converted.graph.outputs[0].dtype == ir.DataType.FLOAT
+    (conv,) = [node for node in converted.graph if node.op_type == "Conv"]
+    assert conv.outputs[0].dtype == ir.DataType.FLOAT16
+    np.testing.assert_allclose(Session(converted).run(feeds)["scores"], expected, atol=2e-3 * np.abs(expected).max())
+
+
+def test_channels_first_converts_as_it_is(keras: Any) -> None:
+    """TensorFlow cannot run it on a processor; what it means is what the same layer computes with channels last."""
+    image = keras.Input((3, 8, 8), name="image")
+    conv = keras.layers.Conv2D(4, 3, strides=2, data_format="channels_first", name="conv")
+    converted = load(keras.Model(image, conv(image)))
+    assert op_types(converted) == ["Conv"]
+    x = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
+    last = keras.layers.Conv2D(4, 3, strides=2)
+    last.build((None, 8, 8, 3))
+    last.set_weights(conv.get_weights())
+    expected = last(x.transpose(0, 2, 3, 1)).numpy().transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(Session(converted).run({"image": x})["conv"], expected, rtol=1e-5, atol=1e-6)
 
 
 def test_outputs_can_be_selected(agree: Any, two_ended: Any) -> None:
