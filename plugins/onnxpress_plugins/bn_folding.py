@@ -11,9 +11,10 @@ BatchNormalization; a chain is composed first, in float64, and rounded once.  Be
     y = W (s x + t) + b = (W s) x + (b + W t)
 
 is exact if every output sees every tap: a convolution that pads with zeros would have to pad with ``-t / s`` instead,
-so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, ConvTranspose, Gemm and MatMul with a
-constant weight, floats or integers (which becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them); the map
-may be apart from the layer by what commutes with it (`affine_paths`).
+so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, ConvTranspose, Gemm and MatMul (which
+becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them) with a constant weight, of floats
+or of integers before a DequantizeLinear (`stored_weights`); the map may be apart from the layer by what commutes with
+it (`affine_paths`).
 
 A map is left alone, and the reason noted, where what the layer computes is also used elsewhere, a constant varies by
 pixel, BatchNormalization is in training mode, or the map is the end of a LayerNormalization written in small operators
