@@ -18,6 +18,7 @@ from onnxpress_frontends.opening.feeding import feed
 from onnxpress_frontends.opening.function_library import name_functions_apart
 from onnxpress_frontends.opening.graph_inputs import find_inputs, take_defaults
 from onnxpress_frontends.opening.graph_outputs import find_output
+from onnxpress_frontends.opening.graph_soundness import refuse_unsound
 from onnxpress_frontends.opening.inference_mode import set_to_infer
 from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.opening.names import find_tensor, tensor_name
@@ -52,6 +53,7 @@ def open_graph(
         InvalidOption: A name is not in the graph, or inputs or outputs must be chosen; candidates are listed.
         UnsupportedModel: The graph would run code, or uses operators or variables in a way that is not supported.
     """
+    refuse_unsound(graph, source)
     graph, weights = detach_constants(graph, source)
     _forget_places(graph)
     name_functions_apart(graph)

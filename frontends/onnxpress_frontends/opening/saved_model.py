@@ -15,6 +15,7 @@ from typing import Any
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening.functions import name_endpoints
+from onnxpress_frontends.opening.graph_soundness import refuse_unsound
 from onnxpress_frontends.opening.meta_graphs import open_signature
 from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.opening.op_safety import Roots, refuse_harmful
@@ -53,6 +54,7 @@ def open_saved_model(
 
 
 def _load(folder: Path, meta: Any, signature: str | None) -> NamedFunction:
+    refuse_unsound(meta.graph_def, str(folder))
     roots = Roots(functions=tuple(sorted(meta.object_graph_def.concrete_functions)))
     refuse_harmful(meta.graph_def, str(folder), roots=[roots])  # loading runs initialisers
     tf = import_tensorflow()

@@ -297,11 +297,14 @@ def test_functions_of_tensorflow_1_are_searched(tf: Any, old: Original) -> None:
         function = meta.graph_def.library.function.add()
         function.signature.name = "hidden"
         function.signature.output_arg.add(name="out", type=1)
-        function.node_def.add(name="python", op="PyFunc")
+        python = function.node_def.add(name="python", op="PyFunc")
+        python.attr["token"].s = b"token"
         function.ret["out"] = "python:output:0"
         node = meta.graph_def.node.add(name="call", op="StatefulPartitionedCall")
         node.attr["f"].func.name = "hidden"
-        node.attr["Tout"].list.type.append(1)
+        for caller in (python, node):
+            caller.attr["Tin"].list.SetInParent()
+            caller.attr["Tout"].list.type.append(1)
         meta.signature_def["serving_default"].outputs["result"].name = "call:0"
 
     edit(old.source, call)
