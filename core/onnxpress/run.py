@@ -51,6 +51,7 @@ def transform(
 
     Raises:
         UnknownName, InvalidOption, InvalidRecipe: The recipe cannot be run as written.
+        InvalidModel: The model breaks a rule of `verify` before any step.
         InvalidData, MissingDependency: A step lacks data or a package; nothing is wrong with model or pass.
         InvalidOption: An option does not fit the model, e.g. names a node that it does not have.
         StepFailed: A pass raised or left an invalid graph.
@@ -63,6 +64,9 @@ def transform(
     run = Run(recipe=to_toml(recipe), versions=reproducer.versions())
     if recipe.ranges is not None:
         model = _with_ranges(model, recipe.ranges)
+    if steps:
+        model = model.clone()
+        verify(model)
     with _own_hooks(registry):
         for index, step in enumerate(steps):
             run.steps.append(step.record)
@@ -104,8 +108,11 @@ def _build(*, name: str, options: dict[str, object], registry: Registry, context
 def _apply(step: Step, model: ir.Model, registry: Registry) -> ir.Model:
     step.record.nodes_before = _count_nodes(model)
     result: ir.passes.PassResult = registry.manager.hook.onnxpress_run_step(step=step, model=shielded(model))
-    settle(result.model, model)
     step.record.modified = result.modified
+    if not result.modified:
+        step.record.nodes_after = step.record.nodes_before
+        return model
+    settle(result.model, model)
     step.record.nodes_after = _count_nodes(result.model)
     return result.model
 

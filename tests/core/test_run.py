@@ -13,6 +13,7 @@ import pytest
 from onnxpress import hookimpl, model_files, ranges
 from onnxpress.errors import (
     InvalidData,
+    InvalidModel,
     InvalidOption,
     InvalidRecipe,
     MissingDependency,
@@ -141,6 +142,20 @@ class TestSuccess:
         transform(chain(), ["look"], catalog, Context(catalog=catalog, target="npu"))
         assert seen == ["npu"]
 
+    def test_what_a_pass_that_claims_no_change_did_is_dropped(self):
+        def secretly(changed: ir.Model, context: Context) -> bool:
+            negate(changed, context)
+            return False
+
+        after, record = run(chain(), ["secretly"], offer("secretly", secretly))
+        assert content(after) == content(run(chain(), ["idle"], IDLE)[0])
+        assert not record.steps[0].modified and record.steps[0].nodes_after == 2
+
+    def test_an_invalid_model_is_refused_before_any_step(self):
+        broken = chain()
+        broken.graph.outputs[0].shape = ir.Shape(["N", 5])
+        assert "shape inference failed: " in failure(InvalidModel, broken, ["idle"], IDLE)
+
     def test_a_pass_may_leave_names_to_be_made_unique(self):
         def anonymous(changed: ir.Model, context: Context) -> bool:
             negate(changed, context)
@@ -226,7 +241,11 @@ class TestFailure:
         ids=["dangling", "shape", "interface"],
     )
     def test_an_invalid_result_is_the_steps_failure(self, change: Change, sentence: str):
-        message = failure(StepFailed, chain(), ["break"], offer("break", change))
+        def spoil(changed: ir.Model, context: Context) -> bool:
+            change(changed, context)
+            return True
+
+        message = failure(StepFailed, chain(), ["break"], offer("break", spoil))
         assert message.startswith("pass 'break' failed: ")
         assert sentence in message
 
@@ -301,7 +320,7 @@ class TestRanges:
     def test_ranges_travel_with_a_reproducer(self, tmp_path: Path):
         def calibrate(changed: ir.Model, context: Context) -> bool:
             changed.graph[0].outputs[0].meta[META_KEY] = Range(0.0, 6.0)
-            return False
+            return True
 
         def needs(changed: ir.Model, context: Context) -> bool:
             raise RuntimeError(f"seen {changed.graph[0].outputs[0].meta[META_KEY]}")
@@ -343,7 +362,7 @@ class TestWrappers:
             def onnxpress_run_step(self, model: ir.Model) -> Generator[None, Any, Any]:
                 result = yield
                 result.model.graph.remove(result.model.graph[0])
-                return result
+                return ir.passes.PassResult(result.model, modified=True)
 
         catalog = registry(IDLE, wrappers=[Break()])
         with pytest.raises(StepFailed, match="uses 'h', which is not defined before it"):
