@@ -74,3 +74,23 @@ def test_a_shape_that_is_computed_is_not_folded() -> None:
             y = Mul (r, x)
         }""")
     assert "Reshape" in [node.op_type for node in graph.graph]
+
+
+def test_a_handle_that_was_moved_into_a_branch_is_bound_there() -> None:
+    graph = model("""
+        agraph (bool c, float[1] x, float[2,3,4] w) => (float[A,B,C] y) {
+            y = If (c) <then_branch = then () => (t) { t = Mul (w, x) },
+                        else_branch = other () => (e) { e = Add (w, x) }>
+        }""")
+    outer = graph.graph.inputs[2]
+    for branch in (attribute.as_graph() for attribute in graph.graph[0].attributes.values()):
+        inner = ir.Value(name="w:0", type=outer.type, shape=outer.shape)
+        branch[0].replace_input_with(0, inner)
+        branch.inputs.append(inner)
+    graph.graph.inputs.remove(outer)
+    weights = {"w": ARRAY}
+    bind(graph, weights)
+    assert weights == {}
+    for condition, expected in ((True, ARRAY * 2), (False, ARRAY + 2)):
+        feeds = {"c": np.array(condition), "x": np.full(1, 2, np.float32)}
+        np.testing.assert_array_equal(Session(graph).run(feeds)["y"], expected)

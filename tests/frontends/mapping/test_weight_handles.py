@@ -59,3 +59,9 @@ def test_small_weights_are_constants(tf: Any, graph: Any) -> None:
     assert weights.keys() == {"big"}
     node = next(node for node in graph.node if node.name == "small")
     np.testing.assert_array_equal(tf.make_ndarray(node.attr["value"].tensor), SMALL)
+
+
+def test_a_weight_whose_handle_is_gone_is_forgotten(graph: Any) -> None:
+    weights = {"big": BIG, "elsewhere": SMALL}
+    weight_handles.drop_unused(graph, weights)
+    assert weights.keys() == {"big"}
