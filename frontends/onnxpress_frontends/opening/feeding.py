@@ -73,7 +73,7 @@ def feed(graph: Any, tensors: Sequence[str]) -> dict[str, str]:
 
 
 def _become_placeholder(node: Any, dtype: int, shape: Any) -> None:
-    stand_in(node, dtype, () if shape.rank is None else [-1 if size is None else size for size in shape])
+    stand_in(node, dtype, () if shape.rank is None else tuple(-1 if size is None else size for size in shape))
     if shape.rank is None:
         node.attr["shape"].shape.unknown_rank = True
 

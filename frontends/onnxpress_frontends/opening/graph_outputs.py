@@ -29,9 +29,8 @@ _ANSWERLESS = re.compile(
 )
 _GRADIENT = re.compile(r"(^|/)gradients(_\d+)?/|_grad/")
 _UPDATE = re.compile(r"(Resource)?(Sparse)?Apply[A-Z]")
-_TO_LOSS = frozenset(
-    ("Log", "Log1p", "Neg", "ArgMax", "Cast", "Round", "Sub", "Minimum", "Maximum", "ClipByValue", "Identity")
-)
+_TO_LOSS = frozenset(("Log", "Log1p", "Neg", "ArgMax", "Cast", "Round", "Sub", "Minimum", "Maximum", "ClipByValue"))
+_SHAPES = frozenset(("Shape", "ShapeN", "Rank", "Size"))
 _LOOP_ENDS = frozenset(("While", "StatelessWhile", "Exit", "RefExit"))
 _CARRIERS = frozenset(("Identity", "ReadVariableOp", "Enter", "RefEnter", "Switch", "RefSwitch"))
 
@@ -117,12 +116,17 @@ class _Search:
         return node.op in _LOOP_ENDS or (node.op == "Identity" and sources[0] in _LOOP_ENDS)
 
     def _before_loss(self, name: str) -> str:
-        while self._nodes[name].op in _TO_LOSS:
+        while self._nodes[name].op in _TO_LOSS or self._is_of_cross_entropy(name):
             fed = [source for source in map(source_of, _data(self._nodes[name])) if source in self._fed]
             if len(fed) != 1 or _is_weight_use(self._nodes[name], self._carried):
                 break
             name = fed[0]
         return name
+
+    def _is_of_cross_entropy(self, name: str) -> bool:
+        """Whether a node is the Reshape to rows that is part of TensorFlow's cross entropy."""
+        users = [self._nodes[user].op for user in self._users.get(name, ()) if not _GRADIENT.search(user)]
+        return self._nodes[name].op == "Reshape" and all("CrossEntropy" in op for op in users)
 
     def _labels(self, taken: Mapping[str, list[str]]) -> list[str]:
         """Of the tensors that come from outside, with their users, those behind which no weight is applied."""
@@ -131,11 +135,11 @@ class _Search:
         return [tensor for tensor, weighs in applied.items() if not weighs] if any(applied.values()) else []
 
     def _downstream(self, starts: Iterable[str], *, through: Collection[str] = ()) -> set[str]:
-        """`starts` and what depends on them, gradients aside; only by way of operators in `through` if there are."""
+        """`starts` and what depends on them, gradients and sizes aside; only by operators in `through`, if given."""
         pending, seen = list(starts), set[str]()
         while pending:
             name = pending.pop()
-            if name not in seen and not _GRADIENT.search(name):
+            if name not in seen and not _GRADIENT.search(name) and self._nodes[name].op not in _SHAPES:
                 seen.add(name)
                 users = self._users.get(name, ())
                 pending += [user for user in users if not through or self._nodes[user].op in through]

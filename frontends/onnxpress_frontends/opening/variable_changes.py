@@ -5,7 +5,7 @@ Updates that an output does not wait for, or whose variables it does not read, m
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
@@ -38,7 +38,7 @@ def refuse_changes(graph: Any, outputs: Iterable[str], source: str) -> None:
 
 
 def _refuse(
-    nodes: Mapping[str, Any], outputs: Iterable[str], variables: Collection[str], changing: Collection[str], source: str
+    nodes: Mapping[str, Any], outputs: Iterable[str], variables: set[str], changing: set[str], source: str
 ) -> None:
     outputs = list(outputs)
     needed = closure(nodes, outputs, control=False)
@@ -48,7 +48,7 @@ def _refuse(
         if not (_is_change(node) or not changing.isdisjoint(called_names(node))):
             continue
         targets = node.input[:1] if _is_change(node) else node.input
-        for variable in sorted({_variable(target, nodes) for target in targets} & read & set(variables)):
+        for variable in sorted({_variable(target, nodes) for target in targets} & read & variables):
             raise UnsupportedModel(
                 f"{source}: the outputs wait for {node.op} {name!r}, which changes variable {variable!r} that they "
                 "read; ONNX cannot say so, name outputs before it or export the graph for inference"

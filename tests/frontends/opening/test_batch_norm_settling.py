@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs_of_tensorflow_1 import Original, placeholder, values, variable
 
+from graphs_of_tensorflow_1 import Original, placeholder, values, variable
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.tensorflow_source import load
 

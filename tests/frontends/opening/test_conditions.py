@@ -3,8 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from graphs_of_tensorflow_1 import control_flow, placeholder
 
+from graphs_of_tensorflow_1 import control_flow, placeholder
 from onnxpress_frontends.opening.conditions import resolve
 from onnxpress_frontends.reachability import closure
 
@@ -66,7 +66,8 @@ def test_predicates_are_computed(tf: Any, predicate: Any, taken: str) -> None:
 def test_a_variable_counts_as_initialised(tf: Any) -> None:
     with tf.Graph().as_default() as built, control_flow(tf, 1):
         weight = tf.compat.v1.get_variable("weight", 3, use_resource=True)
-        tf.identity(weight.initialized_value(), name="y")
+        ready = tf.compat.v1.is_variable_initialized(weight)
+        tf.identity(tf.cond(ready, weight.read_value, lambda: tf.zeros(3)), name="y")
     graph = built.as_graph_def()
     resolve(graph, {})
     assert operators(graph) == {"VarHandleOp", "ReadVariableOp", "Identity"}

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs_of_tensorflow_1 import control_flow, placeholder
 
+from graphs_of_tensorflow_1 import control_flow, placeholder
 from onnxpress_frontends.tensorflow_source import load
 
 

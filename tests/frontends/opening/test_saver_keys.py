@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graphs_of_tensorflow_1 import placeholder, values, variable
 
+from graphs_of_tensorflow_1 import placeholder, values, variable
 from onnxpress_frontends.opening.saver_keys import Key, saver_keys
 
 

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from graphs_of_tensorflow_1 import placeholder, values, variable
 
+from graphs_of_tensorflow_1 import placeholder, values, variable
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.tensorflow_source import load
 

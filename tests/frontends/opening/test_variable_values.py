@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from graphs_of_tensorflow_1 import placeholder, save, values, variable
 
+from graphs_of_tensorflow_1 import placeholder, save, values, variable
 from onnxpress.errors import InvalidModel
 from onnxpress_frontends.opening.meta_graphs import open_checkpoint
 from onnxpress_frontends.tensorflow_source import load
