@@ -21,8 +21,8 @@ _QUEUES = frozenset(
 _LOOKUPS = frozenset(("LookupTableFind", "LookupTableFindV2"))
 
 
-def tensor_specs(graph: Any, tensors: Sequence[str]) -> list[Any]:
-    """The `tf.TensorSpec` of each tensor ``node:slot``, as far as TensorFlow can infer it; nothing is computed.
+def tensor_specs(graph: Any, tensors: Sequence[str], source: str) -> list[Any]:
+    """The `tf.TensorSpec` of each tensor ``node:slot``, as far as TensorFlow can infer it from `source`.
 
     Raises:
         InvalidModel: TensorFlow cannot make sense of the graph.
@@ -38,7 +38,7 @@ def tensor_specs(graph: Any, tensors: Sequence[str]) -> list[Any]:
                 tf.graph_util.import_graph_def(part, name="")
             found = [scratch.as_graph_element(tensor) for tensor in tensors]
         except Exception as error:  # a corrupt node surfaces as ValueError, TypeError, KeyError or a TensorFlow error
-            raise InvalidModel(f"this is not a sound TensorFlow graph: {first_line(error)}") from error
+            raise InvalidModel(f"{source} is not a sound TensorFlow graph: {first_line(error)}") from error
         return [tf.TensorSpec(_shape(tensor), tensor.dtype) for tensor in found]
 
 
@@ -49,7 +49,7 @@ def _shape(tensor: Any) -> Any:
     return tensor.shape
 
 
-def feed(graph: Any, tensors: Sequence[str]) -> dict[str, str]:
+def feed(graph: Any, tensors: Sequence[str], source: str) -> dict[str, str]:
     """Make placeholders of tensors, in place; returns for each the name of the node that now stands for it.
 
     Raises:
@@ -57,7 +57,7 @@ def feed(graph: Any, tensors: Sequence[str]) -> dict[str, str]:
     """
     nodes = {node.name: node for node in graph.node}
     computed = [tensor for tensor in tensors if nodes[source_of(tensor)].op not in PLACEHOLDERS]
-    specs = dict(zip(computed, tensor_specs(graph, computed), strict=True)) if computed else {}
+    specs = dict(zip(computed, tensor_specs(graph, computed, source), strict=True)) if computed else {}
     standing = {tensor: source_of(tensor) for tensor in tensors}
     used = {tensor_name(name) for node in graph.node for name in node.input if not name.startswith("^")}
     for tensor, spec in specs.items():

@@ -61,7 +61,7 @@ def open_graph(
     fetches = _named(outputs, nodes, source) if outputs else _named([find_output(graph, source)], nodes, source)
     feeds = _named(inputs, nodes, source) if inputs else None
     if feeds is not None:
-        feeds, fetches = _stand_in(graph, feeds, fetches)
+        feeds, fetches = _stand_in(graph, feeds, fetches, source)
     set_to_infer(graph, list(fetches.values()), [] if feeds is None or not keep_switches else list(feeds.values()))
     settle_batch_norms(graph, fetches.values(), source)
     nodes = {node.name: node for node in graph.node}
@@ -70,7 +70,7 @@ def open_graph(
         feeds = {name: tensor for name, tensor in feeds.items() if nodes[source_of(tensor)].op != "Const"}
     else:
         feeds = _named(find_inputs(graph, fetches.values(), source), nodes, source)
-        feeds, fetches = _stand_in(graph, feeds, fetches)
+        feeds, fetches = _stand_in(graph, feeds, fetches, source)
     take_defaults(graph, list(feeds.values()))
     refuse_changes(graph, fetches.values(), source)
     keep_reachable(graph.node, [*fetches.values(), *feeds.values()])
@@ -107,8 +107,10 @@ def _named(ends: Sequence[str] | Mapping[str, str], nodes: Mapping[str, Any], so
     return {name: find_tensor(tensor, nodes, source) for name, tensor in pairs}
 
 
-def _stand_in(graph: Any, feeds: dict[str, str], fetches: dict[str, str]) -> tuple[dict[str, str], dict[str, str]]:
-    standing = {tensor: tensor_name(name) for tensor, name in feed(graph, list(feeds.values())).items()}
+def _stand_in(
+    graph: Any, feeds: dict[str, str], fetches: dict[str, str], source: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    standing = {tensor: tensor_name(name) for tensor, name in feed(graph, list(feeds.values()), source).items()}
     fed = {name: standing[tensor] for name, tensor in feeds.items()}
     return fed, {name: standing.get(tensor, tensor) for name, tensor in fetches.items()}
 

@@ -43,7 +43,7 @@ def find_output(graph: Any, title: str) -> str:
         InvalidOption: None or several could be it; candidates are listed.
     """
     search = _Search(graph, title)
-    candidates = _not_scalar(graph, search.leaves()) if search.trains else search.leaves()
+    candidates = _not_scalar(graph, search.leaves(), title) if search.trains else search.leaves()
     candidates = candidates or search.behind_losses()
     if len(candidates) > 1:
         candidates = search.without_by_products(candidates)
@@ -167,6 +167,6 @@ def _is_weight_use(node: Any, carried: Collection[str]) -> bool:
     return any(known) and not all(known)
 
 
-def _not_scalar(graph: Any, names: list[str]) -> list[str]:
-    specs = tensor_specs(graph, [f"{name}:0" for name in names])
+def _not_scalar(graph: Any, names: list[str], title: str) -> list[str]:
+    specs = tensor_specs(graph, [f"{name}:0" for name in names], title)
     return [name for name, spec in zip(names, specs, strict=True) if spec.shape.rank != 0]

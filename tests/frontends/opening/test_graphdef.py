@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from graphs_of_tensorflow_1 import control_flow, placeholder
 from onnxpress.errors import InvalidModel, InvalidOption, OnnxpressError, UnsupportedModel
 from onnxpress_frontends.tensorflow_source import load
 
@@ -128,3 +129,81 @@ def test_flipped_bits_give_an_error_or_a_sound_model(frozen: Path, tmp_path: Pat
         assert load(path).graph.outputs
     except OnnxpressError as error:
         assert "\n" not in str(error)
+
+
+def test_text(agree: Any, frozen: Path, tmp_path: Path, tf: Any) -> None:
+    graph = tf.compat.v1.GraphDef.FromString(frozen.read_bytes())
+    for name in ("graph.pbtxt", "text.pb"):
+        (tmp_path / name).write_text(str(graph))
+        assert names(agree(tmp_path / name).graph.outputs) == ["scores"]
+
+
+def unroll_by_hand(tf: Any, version: int) -> None:
+    """A loop over steps of ``x`` with a constant kernel, and a condition that the input decides."""
+    kernel = np.random.default_rng(0).standard_normal((7, 4)).astype("float32")
+    with control_flow(tf, version):
+        x = placeholder(tf, "x", None, 5, 3)
+
+        def step(index: Any, state: Any) -> Any:
+            return index + 1, tf.tanh(tf.matmul(tf.concat([x[:, index], state], 1), kernel))
+
+        state = tf.while_loop(lambda index, _: index < 5, step, (0, tf.zeros((tf.shape(x)[0], 4))))[1]
+        tf.identity(tf.cond(tf.reduce_sum(x) > 0, lambda: state * 2.0, lambda: tf.exp(state)), name="y")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_control_flow(agree: Any, graph_file: Any, tf: Any, version: int) -> None:
+    agree(graph_file(lambda _: unroll_by_hand(tf, version)))
+
+
+def test_functions_of_the_library(agree: Any, graph_file: Any, tf: Any) -> None:
+    def build(_: Any) -> None:
+        @tf.function(autograph=False)
+        def layer(x: Any) -> Any:
+            return tf.nn.relu(x) + 1.0
+
+        tf.identity(layer(layer(placeholder(tf, "x", None, 3))), name="y")
+
+    agree(graph_file(build))
+
+
+def test_what_the_output_does_not_need_may_be_unknown_or_harmful(agree: Any, frozen: Path, tf: Any) -> None:
+    with tf.Graph().as_default() as more:
+        tf.io.write_file("/nowhere", "text", name="write")
+    graph = more.as_graph_def()
+    graph.node.add(name="exotic", op="MadeUpByHorovod")
+    graph.MergeFrom(tf.compat.v1.GraphDef.FromString(frozen.read_bytes()))
+    frozen.with_name("more.pb").write_bytes(graph.SerializeToString())
+    agree(frozen.with_name("more.pb"), outputs=["scores"])
+
+
+def test_colocation_and_devices_do_not_matter(agree: Any, frozen: Path, tf: Any) -> None:
+    graph = tf.compat.v1.GraphDef.FromString(frozen.read_bytes())
+    for node in graph.node:
+        node.device = "/job:worker/replica:0/task:3/device:GPU:7"
+        node.attr["_class"].list.s.append(b"loc:@gone")
+    frozen.with_name("placed.pb").write_bytes(graph.SerializeToString())
+    agree(frozen.with_name("placed.pb"))
+
+
+def test_an_input_that_the_output_does_not_need_stays(frozen: Path, tf: Any) -> None:
+    graph = tf.compat.v1.GraphDef.FromString(frozen.read_bytes())
+    graph.node.add(name="extra", op="Placeholder").attr["dtype"].type = 1
+    graph.node[-1].attr["shape"].shape.dim.add(size=3)
+    frozen.with_name("extra.pb").write_bytes(graph.SerializeToString())
+    model = load(frozen.with_name("extra.pb"), inputs=["x", "extra"], outputs=["scores"])
+    assert names(model.graph.inputs) == ["x", "extra"]
+
+
+def test_placeholders_that_are_left_out(graph_file: Any) -> None:
+    def build(tf: Any) -> None:
+        left, right = (tf.placeholder("float32", (None, 3), name=name) for name in ("left", "right"))
+        tf.add(left, right, name="y")
+
+    with pytest.raises(InvalidOption, match="the outputs also need placeholder 'right'; name all inputs with option"):
+        load(graph_file(build), inputs=["left"])
+
+
+def test_an_output_that_is_named_twice_is_one(frozen: Path) -> None:
+    model = load(frozen, outputs=["features", "scores", "features:0"])
+    assert len(names(model.graph.outputs)) == 2

@@ -43,7 +43,5 @@ def test_a_file_larger_than_a_message_is_not_read(kind: Any, tmp_path: Path) -> 
     path = tmp_path / "graph.pb"
     with path.open("wb") as file:
         file.truncate(2**31)
-    with pytest.raises(
-        InvalidModel, match=r"has 2147483648 bytes, more than the 2 GB .*; give the checkpoint"
-    ):
+    with pytest.raises(InvalidModel, match=r"has 2147483648 bytes, more than the 2 GB .*; give the checkpoint"):
         read_message(path, kind, "a graph")

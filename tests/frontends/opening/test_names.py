@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+
+from onnxpress.errors import InvalidOption
+from onnxpress_frontends.opening.names import find_tensor, listed, tensor_name
+
+NODES = {"conv": 0, "relu": 0, "pool": 0, "scores": 0}
+
+
+def test_the_first_output_needs_no_number() -> None:
+    assert (tensor_name("a/b"), tensor_name("a/b:0"), tensor_name("a/b:2")) == ("a/b:0", "a/b:0", "a/b:2")
+    assert find_tensor("conv", NODES, "graph") == "conv:0"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("score", "did you mean 'scores'?"), ("zzz", "its last nodes: 'relu', 'pool', 'scores'"), ("conv:x", "'conv'")],
+)
+def test_an_unknown_name(name: str, hint: str) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        find_tensor(name, NODES, "graph")
+    assert f"graph has no node {name!r}; " in str(caught.value) and hint in str(caught.value)
+
+
+def test_lists_for_messages() -> None:
+    assert (listed([]), listed(["a:0", "b:1"])) == ("none", "'a', 'b:1'")
+    assert listed([f"n{index}" for index in range(11)]).endswith("'n7' and 3 more")
