@@ -81,10 +81,9 @@ def store(node: ir.Node, grid: Grid) -> None:
     value = node.inputs[0]
     assert value is not None and value.const_value is not None
     numbers = value.const_value.numpy()
-    zero_point = _aligned(grid.zero_point, grid.axis, numbers.ndim)
     if numbers.dtype == np.float32:
-        steps = np.rint(numbers / _aligned(grid.scale, grid.axis, numbers.ndim)).astype(np.int64)
-        integers, zero_points = _compact(steps, zero_point)
+        steps = np.rint(numbers / _aligned(grid.scale, grid.axis, numbers.ndim)).astype(np.int32)
+        integers, zero_points = _compact(steps, _aligned(grid.zero_point.astype(np.int32), grid.axis, numbers.ndim))
     else:
         integers, zero_points = numbers, grid.zero_point.astype(numbers.dtype)
     channels = _aligned(np.arange(grid.scale.size, dtype=np.int32).reshape(grid.scale.shape), grid.axis, numbers.ndim)

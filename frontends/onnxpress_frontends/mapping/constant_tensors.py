@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.reachability import closure
+from onnxpress_frontends.reachability import closure, in_order, source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
 
 FLOAT = 1
 """TensorFlow's ``DataType``."""
+
+_CONTROL = frozenset(("Switch", "Merge", "Enter", "Exit", "NextIteration", "LoopCond"))
+"""What a branch or loop decides, whatever it is made of."""
 
 
 class Constants:
@@ -30,8 +34,8 @@ class Constants:
         self._weights = weights
 
     def __contains__(self, tensor: str) -> bool:
-        """Whether no input, and no state, decides `tensor`."""
-        return all(self._is_fixed(self._nodes[name]) for name in closure(self._nodes, [tensor], control=False))
+        """Whether no input, no state and no loop decides `tensor`."""
+        return source_of(tensor) not in self._open
 
     def values(self, tensors: Iterable[str]) -> dict[str, Array]:
         """The values of constant `tensors`, by name as given.
@@ -61,13 +65,23 @@ class Constants:
                     ) from error
         return values
 
+    @cached_property
+    def _open(self) -> set[str]:
+        """The nodes whose outputs are not constant."""
+        found: set[str] = set()
+        for node in in_order(self._graph.node):
+            sources = [source_of(edge) for edge in node.input if not edge.startswith("^")]
+            if not self._is_fixed(node) or not found.isdisjoint(sources):
+                found.add(node.name)
+        return found
+
     def _is_fixed(self, node: Any) -> bool:
         from tensorflow.python.framework import op_def_registry
 
         if node.op.startswith("Placeholder"):
             return node.name in self._weights
         definition = op_def_registry.get(node.op)
-        return definition is not None and not definition.is_stateful
+        return node.op not in _CONTROL and definition is not None and not definition.is_stateful
 
 
 def hold(graph: Any, node: Any, value: Array, weights: dict[str, Array], *, kind: int = FLOAT) -> None:

@@ -76,7 +76,7 @@ def _become_carrier(node: Any, grid: Grid | CentredGrids) -> None:
 def _rename(function: Any, old: str, new: str) -> None:
     for node in function.node_def:
         node.input[:] = [new if name == old else name for name in node.input]
-    for key, name in function.ret.items():
+    for key, name in list(function.ret.items()):
         function.ret[key] = new if name == old else name
 
 
@@ -165,7 +165,11 @@ def _quantize_and_dequantize(given: _Arguments) -> Grid | CentredGrids:
     data = given.data()
     if given.attribute("range_given").b:
         return grids.of(*(given.input(index, whole=not per_channel) for index in (1, 2)))
-    return grids if data is None else grids.of(data.min(grids.others), data.max(grids.others))
+    if data is None:
+        return grids
+    if not grids.signed and data.min(initial=0) < 0:
+        raise ValueError("its data are negative, and its integers are not")
+    return grids.of(data.min(grids.others), data.max(grids.others))
 
 
 _GRIDS: Mapping[str, Callable[[_Arguments], Grid | CentredGrids]] = {

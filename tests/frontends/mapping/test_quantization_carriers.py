@@ -31,6 +31,15 @@ CASES: Cases = {
         lambda tf, x: tf.quantization.quantize_and_dequantize_v2(x, -1, 1, num_bits=20, range_given=True),
         "QuantizeAndDequantizeV4 '.*' cannot be converted: ONNX cannot quantise to 20 bits; .*",
     ),
+    "sign": (
+        lambda tf, x: (
+            x
+            + tf.quantization.quantize_and_dequantize_v2(
+                tf.constant([-1.0, 0, 3]), 0, 0, signed_input=False, range_given=False
+            )
+        ),
+        "QuantizeAndDequantizeV4 '.*' cannot be converted: its data are negative, and its integers are not; .*",
+    ),
     "range of a loop": (
         lambda tf, x: tf.while_loop(
             lambda i, y: i < 3,
