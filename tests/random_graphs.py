@@ -121,6 +121,31 @@ class Growing:
         sizes = [*dense[:place], 1, 1, *dense[place:]]
         self.add("Reshape", [value, self.constant(sizes, "i8")], sizes)
 
+    def _join(self, value: ir.Value, shape: list[int]) -> None:
+        if len(shape) > 1:
+            axis = self.number(0, len(shape) - 2)
+            sizes = [*shape[:axis], shape[axis] * shape[axis + 1], *shape[axis + 2 :]]
+            self._shaped(value, sizes)
+
+    def _divide(self, value: ir.Value, shape: list[int]) -> None:
+        even = [axis for axis, size in enumerate(shape) if size % 2 == 0]
+        if even and len(shape) < 5:
+            axis = self.draw(st.sampled_from(even))
+            parts = self.draw(st.permutations([2, shape[axis] // 2]))
+            self._shaped(value, [*shape[:axis], *parts, *shape[axis + 1 :]])
+
+    def _shaped(self, value: ir.Value, sizes: list[int]) -> None:
+        unsaid = self.number(0, len(sizes))
+        target = [-1 if place == unsaid else size for place, size in enumerate(sizes)]
+        self.add("Reshape", [value, self.constant(target, "i8")], sizes)
+
+    def _measure(self, value: ir.Value, shape: list[int]) -> None:
+        if shape:
+            self.add("Shape", [value], [len(shape)])
+            measured = self.graph[-1].outputs[0]
+            del self.shapes[measured]
+            self.add("Cast", [measured], [len(shape)], to=1)
+
     def _gather(self, value: ir.Value, shape: list[int]) -> None:
         if shape:
             axis = self.number(0, len(shape) - 1)
@@ -145,10 +170,10 @@ def random_graphs(draw: Draw) -> ir.Model:
     growing = Growing(draw)
     for _ in range(draw(st.integers(1, 14))):
         growing.grow()
-    made = [value for node in growing.graph for value in node.outputs]
+    made = list(growing.shapes)[1:]
     if not made:
         growing.add("Relu", [growing.some()], growing.shapes[growing.some()])
-        made = [growing.graph[-1].outputs[0]]
+        made = list(growing.shapes)[1:]
     ends = [value for value in made if not value.uses()]
     growing.graph.outputs.extend(dict.fromkeys([*ends, draw(st.sampled_from(made))]))
     for value in growing.graph.outputs:

@@ -33,8 +33,16 @@ def essence(arrangement: Arrangement) -> Order:
 
 
 def order_between(given: Arrangement, wanted: Arrangement) -> Order:
-    """The order for which ``compose(order, given)`` is `wanted`, or where ranks differ, has its essence."""
-    axes = iter(essence(wanted))
-    pattern = wanted if len(given) == len(wanted) else tuple(axis if axis is None else next(axes) for axis in given)
-    ones = iter([place for place, axis in enumerate(given) if axis is None])
-    return tuple(next(ones) if axis is None else given.index(axis) for axis in pattern)
+    """The order for which ``compose(order, given)`` is `wanted`, or where ranks differ, has its essence.
+
+    In the latter case axes of size one stay behind the axis that they are behind.
+    """
+    if len(given) == len(wanted):
+        ones = iter([place for place, axis in enumerate(given) if axis is None])
+        return tuple(next(ones) if axis is None else given.index(axis) for axis in wanted)
+    places: dict[int | None, list[int]] = {None: []}
+    leader = None
+    for place, axis in enumerate(given):
+        leader = leader if axis is None else axis
+        places.setdefault(leader, []).append(place)
+    return tuple(place for axis in (None, *essence(wanted)) for place in places[axis])

@@ -13,8 +13,10 @@
 | Pad, Tile, Expand, Slice                                       | the numbers for each axis, or the axes named       |
 | Resize                                                         | the same; beyond nearest neighbours only where the |
 |                                                                | two leading sizes stay, as onnxruntime asks        |
+| Reshape that joins or splits neighbours (`regrouping`)         | the shape; neighbours stay together                |
+| Shape                                                          | its result: a Gather takes the sizes as they were  |
 
-Everything else (convolutions and poolings, matrices, Reshape, other domains) takes and gives the order it has.
+Everything else (convolutions and poolings, matrices, other Reshapes and domains) takes and gives the order it has.
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ import onnx_ir as ir
 from onnxpress_plugins.layout import forms
 from onnxpress_plugins.layout.arrangement import Order
 from onnxpress_plugins.layout.forms import Form
+from onnxpress_plugins.layout.regrouping import regrouping
 
 
 def form(node: ir.Node, order: Order | None) -> Form | None:
@@ -67,4 +70,6 @@ _RULES: dict[str, _Rule] = {
     "Expand": forms.expanding,
     "Slice": forms.slicing,
     "Resize": forms.resizing,
+    "Reshape": regrouping,
+    "Shape": forms.measuring,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,12 +25,16 @@ class Form:
         outputs: The order of each output's axes.
         attributes: Attributes that change.
         operands: Constant inputs that change, by index.
+        picked: Inputs with numbers for the axes, by index, and which of the numbers are taken, in which order.
+        result: Which numbers of the result are taken, in which order; all as they come where it is empty.
     """
 
     inputs: tuple[Arrangement, ...]
     outputs: tuple[Order, ...]
     attributes: Mapping[str, int | Sequence[int]] = field(default_factory=dict)
     operands: Mapping[int, NDArray[Any]] = field(default_factory=dict)
+    picked: Mapping[int, Sequence[int]] = field(default_factory=dict)
+    result: Sequence[int] = ()
 
 
 def as_they_are(values: Sequence[ir.Value | None]) -> tuple[Order, ...]:
@@ -66,6 +70,7 @@ def _form(
     without: Sequence[int] = (),
     attributes: Mapping[str, int | Sequence[int]] | None = None,
     operands: Mapping[int, NDArray[Any]] | None = None,
+    picked: Mapping[int, Sequence[int]] | None = None,
 ) -> Form:
     """A form in which the first input follows `order` and the others stay; the outputs lack the axes `without`."""
     kept = [axis for axis in range(len(order)) if axis not in without]
@@ -75,6 +80,7 @@ def _form(
         outputs=(left,) * len(node.outputs),
         attributes=attributes or {},
         operands=operands or {},
+        picked=picked or {},
     )
 
 
@@ -145,12 +151,18 @@ def quantizing(node: ir.Node, order: Order) -> Form | None:
 
 def per_axis(node: ir.Node, order: Order, *, naming_axes: int | None = None) -> Form | None:
     """Operand 1 has a number for each axis, or two; or else operand `naming_axes` says which axes they are for."""
-    numbers, rank = array(node.inputs[1]), _rank(node.inputs[0])
     if naming_axes is not None and len(node.inputs) > naming_axes and node.inputs[naming_axes] is not None:
         return axes_named(node, order, index=naming_axes)
-    if numbers is None or len(order) != rank or numbers.size % rank:
+    length, rank = _length(node.inputs[1]), len(order)
+    if rank != _rank(node.inputs[0]) or length not in (rank, 2 * rank):
         return None
-    return _form(node, order, operands={1: numbers.reshape(-1, rank)[:, order].reshape(-1)})
+    return _form(node, order, picked={1: [axis + start for start in range(0, length, rank) for axis in order]})
+
+
+def _length(value: ir.Value | None) -> int:
+    """The size of a vector; 0 if it is not known."""
+    size = value.shape[0] if value is not None and value.shape is not None and len(value.shape) == 1 else 0
+    return size if isinstance(size, int) else 0
 
 
 def axes_named(node: ir.Node, order: Order, *, index: int) -> Form | None:
@@ -164,33 +176,49 @@ def axes_named(node: ir.Node, order: Order, *, index: int) -> Form | None:
 
 def expanding(node: ir.Node, order: Order) -> Form | None:
     """Operand 1 is a shape that the first input is broadcast with."""
-    shape = array(node.inputs[1])
-    if shape is None or len(order) != _rank(node.outputs[0]):
+    if len(order) != _rank(node.outputs[0]):
         return None
-    sizes = np.concatenate([np.ones(len(order) - len(shape), shape.dtype), shape])
-    return Form(inputs=(_broadcast(node.inputs[0], order), (0,)), outputs=(order,), operands={1: sizes[list(order)]})
+    shape, length = array(node.inputs[1]), _length(node.inputs[1])
+    form = Form(inputs=(_broadcast(node.inputs[0], order), (0,)), outputs=(order,))
+    if length == len(order):
+        return replace(form, picked={1: order})
+    if shape is None:
+        return None
+    sizes = np.concatenate([np.ones(len(order) - length, shape.dtype), shape])
+    return replace(form, operands={1: sizes[list(order)]})
 
 
 def slicing(node: ir.Node, order: Order) -> Form | None:
     """Operand 3 names the axes that are cut; without it they are the first ones."""
     if len(node.inputs) > 3 and node.inputs[3] is not None:
         return axes_named(node, order, index=3)
-    starts = array(node.inputs[1])
-    if starts is None or len(order) != _rank(node.inputs[0]):
+    length = _length(node.inputs[1])
+    if not length or len(order) != _rank(node.inputs[0]):
         return None
-    return _form(node, order, operands={3: np.array([order.index(axis) for axis in range(len(starts))], np.int64)})
+    return _form(node, order, operands={3: np.array([order.index(axis) for axis in range(length)], np.int64)})
 
 
 def resizing(node: ir.Node, order: Order) -> Form | None:
     """Operand 2 has a scale for each axis, or operand 3 a size; onnxruntime interpolates behind two axes that stay."""
     index = 3 if len(node.inputs) > 3 and node.inputs[3] is not None else 2
-    numbers, source = array(node.inputs[index]), node.inputs[0]
-    if numbers is None or source is None or source.shape is None or len(order) != len(numbers):
+    source = node.inputs[0]
+    if source is None or source.shape is None or not len(source.shape) == len(order) == _length(node.inputs[index]):
         return None
     regions = node.inputs[1] is not None and node.inputs[1].shape != ir.Shape([0])
     if regions or "axes" in node.attributes:
         return None
-    stay = [numbers[axis] == (1 if index == 2 else source.shape[axis]) for axis in order[:2]]
-    if node.attributes.get_string("mode", "nearest") != "nearest" and not all(stay):
+    numbers, stay = array(node.inputs[index]), [1] * len(order) if index == 2 else source.shape
+    leading = numbers is not None and all(numbers[axis] == stay[axis] for axis in order[:2])
+    if not leading and node.attributes.get_string("mode", "nearest") != "nearest":
         return None
-    return _form(node, order, operands={index: numbers[list(order)]})
+    return _form(node, order, picked={index: order})
+
+
+def measuring(node: ir.Node, order: Order) -> Form | None:
+    """The result has the size of each axis from ``start`` to ``end``."""
+    rank = _rank(node.inputs[0])
+    if len(order) != rank:
+        return None
+    start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", rank)
+    sizes = [order.index(axis) for axis in range(rank)[start:end]]
+    return Form(inputs=(order,), outputs=((0,),), result=sizes)

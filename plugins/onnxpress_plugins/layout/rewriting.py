@@ -7,6 +7,7 @@ stay what they were, by name, type and shape.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -150,13 +151,46 @@ class Rewriting:
             written = ir.AttrInt64(name, number) if isinstance(number, int) else ir.AttrInt64s(name, number)
             node.attributes.add(written)
         for index, numbers in form.operands.items():
-            old = array(node.inputs[index]) if index < len(node.inputs) else None
-            if old is None or not np.array_equal(old, numbers):
-                give(node, index, numbers, self.names, wish=f"{title(node)}_{index}")
+            self._give(node, index, numbers)
+        for index, places in form.picked.items():
+            self._pick(node, index, places)
+        if form.result:
+            self._measure(node, form.result)
         for value, axes in zip(node.outputs, form.outputs, strict=True):
             if value.shape is not None:
                 value.shape = ir.Shape([value.shape[axis] for axis in axes])
         self.modified = True
+
+    def _give(self, node: ir.Node, index: int, numbers: NDArray[Any]) -> None:
+        old = array(node.inputs[index]) if index < len(node.inputs) else None
+        if old is None or not np.array_equal(old, numbers):
+            give(node, index, numbers, self.names, wish=f"{title(node)}_{index}")
+
+    def _pick(self, node: ir.Node, index: int, places: Sequence[int]) -> None:
+        """Let input `index` have the numbers at these places of what it has now."""
+        value, numbers = node.inputs[index], array(node.inputs[index])
+        if numbers is not None:
+            self._give(node, index, numbers[list(places)])
+        elif value is not None:
+            name = self.names.fresh(f"{title(node)}_{index}")
+            picking = ir.node("Gather", [value, self._constant(f"{name}_axes", np.array(places, np.int64))], name=name)
+            self.graph.append(picking)
+            picked = picking.outputs[0]
+            picked.name, picked.type, picked.shape = name, value.type, value.shape
+            node.replace_input_with(index, picked)
+
+    def _measure(self, node: ir.Node, places: Sequence[int]) -> None:
+        """Let `node`, a Shape, become the Gather that takes these sizes from another Shape."""
+        name = self.names.fresh(f"{title(node)}_shape")
+        measuring = ir.node("Shape", [node.inputs[0]], name=name)
+        self.graph.append(measuring)
+        sizes = measuring.outputs[0]
+        sizes.name, sizes.type = name, node.outputs[0].type
+        node.op_type = "Gather"
+        node.attributes.clear()
+        node.resize_inputs(2)
+        node.replace_input_with(0, sizes)
+        node.replace_input_with(1, self._constant(f"{name}_axes", np.array(places, np.int64)))
 
     def _lead_out(self, values: dict[int, ir.Value]) -> None:
         """Let each value be the output of the graph with that index, under the name that the output has."""
