@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import onnx_ir as ir
 
+from onnxpress import streaming
 from onnxpress.errors import InvalidModel, reason
 from onnxpress.files import publish, staging
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 PROTOBUF_LIMIT = 2_000_000_000
 """Bytes of weights above which a model is written with external data; protobuf itself ends at 2**31."""
-
-_SERIALISED_TO_MEASURE = 1 << 26
 
 
 def load(path: Path) -> ir.Model:
@@ -87,7 +86,8 @@ def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> l
             ir.save(model.clone(), staged, external_data=names[0], size_threshold_bytes=1024)
             names = [name for name in names if (folder / name).is_file() and (folder / name).stat().st_size]
         else:
-            staged.write_bytes(to_proto(model).SerializeToString(deterministic=True))
+            with staged.open("wb") as file:
+                streaming.write(*_parts(model), file)
         for name in [*names, path.name]:
             publish(folder / name, path.absolute().parent / name)
     return [path, *(path.parent / name for name in names)]
@@ -107,10 +107,8 @@ def size(model: ir.Model) -> int:
 
 
 def file_size(model: ir.Model) -> int:
-    """Bytes of the model as an ONNX file, weights included; beyond 64 MB to within some 50 bytes a weight."""
-    if size(model) <= _SERIALISED_TO_MEASURE:
-        return int(to_proto(model).ByteSize())
-    return size(model) + int(ir.serde.serialize_model(without_weights(model)).ByteSize())
+    """Bytes of the model as an ONNX file, weights included."""
+    return streaming.size(*_parts(model))
 
 
 def without_weights(model: ir.Model, *, keep: int = 0) -> ir.Model:
@@ -120,13 +118,17 @@ def without_weights(model: ir.Model, *, keep: int = 0) -> ir.Model:
     """
     skeleton = model.clone()
     for graph in skeleton.graphs():
-        for name, value in graph.initializers.items():
-            tensor = value.const_value
-            if tensor is not None and tensor.nbytes > keep:
-                value.const_value = ir.ExternalTensor(
-                    "absent", 0, tensor.nbytes, tensor.dtype, shape=cast(ir.Shape, tensor.shape), name=name
-                )
+        _empty(graph, keep)
     return skeleton
+
+
+def _empty(graph: ir.Graph, keep: int) -> None:
+    for name, value in graph.initializers.items():
+        tensor = value.const_value
+        if tensor is not None and tensor.nbytes > keep:
+            value.const_value = ir.ExternalTensor(
+                "absent", 0, tensor.nbytes, tensor.dtype, shape=cast(ir.Shape, tensor.shape), name=name
+            )
 
 
 def external_folders(model: ir.Model) -> list[str]:
@@ -134,6 +136,14 @@ def external_folders(model: ir.Model) -> list[str]:
     return sorted(
         {os.fspath(tensor.base_dir) for tensor in _initializers(model) if isinstance(tensor, ir.ExternalTensor)}
     )
+
+
+def _parts(model: ir.Model) -> tuple[onnx.ModelProto, list[ir.TensorProtocol]]:
+    """The model without the initialisers of its main graph, and those."""
+    frame = model.clone()
+    frame.graph.initializers.clear()
+    weights = [value.const_value for value in model.graph.initializers.values() if value.const_value is not None]
+    return to_proto(frame), weights
 
 
 def _initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
