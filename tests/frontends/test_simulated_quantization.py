@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -118,3 +119,40 @@ def test_int8_leaves_what_is_quantised_and_says_so(converted: ir.Model, source: 
     reasons = {item.reason for item in step.notes.declined if item.op_type in ("Conv", "Gemm")}
     assert all("is quantised already" in reason for reason in reasons)
     assert len(reasons) > 1
+
+
+def test_a_saved_model_arrives_the_same(source: Any, converted: ir.Model, tf: Any, tmp_path: Path) -> None:
+    tf.saved_model.save(source, tmp_path / "saved", signatures={"serving_default": source.__call__})
+    loaded = convert(tmp_path / "saved").model
+    (expected,) = Session(converted).run({"x": X}).values()
+    (actual,) = Session(loaded).run({"x": X}).values()
+    np.testing.assert_array_equal(actual, expected)
+    assert [node.op_type for node in loaded.graph] == [node.op_type for node in converted.graph]
+
+
+def test_keras_layers_that_quantise_their_kernels(keras: Any, tf: Any, tmp_path: Path) -> None:
+    class QuantisingConv2D(keras.layers.Conv2D):  # type: ignore[misc, name-defined]
+        def call(self, inputs: Any) -> Any:
+            largest = tf.reduce_max(tf.abs(self.kernel), (0, 1, 2))
+            kernel = tf.quantization.fake_quant_with_min_max_vars_per_channel(
+                self.kernel, -largest, largest, narrow_range=True
+            )
+            y = tf.nn.relu(tf.nn.conv2d(inputs, kernel, 1, "SAME") + self.bias)
+            return tf.quantization.fake_quant_with_min_max_args(y, 0.0, 8.0)
+
+    image = keras.Input((16, 16, 3), name="x")
+    x = QuantisingConv2D(8, 3)(
+        keras.layers.Lambda(lambda x: tf.quantization.fake_quant_with_min_max_args(x, -3, 3))(image)
+    )
+    network = keras.Model(image, keras.layers.GlobalAveragePooling2D()(QuantisingConv2D(16, 3)(x)))
+    network.export(tmp_path / "exported", verbose=False)
+    for form in (network, tmp_path / "exported"):
+        model = convert(form).model
+        stored = [
+            node for node in model.graph if node.op_type == "DequantizeLinear" and node.inputs[0].is_initializer()
+        ]
+        assert [node.attributes.get_int("axis") for node in stored] == [0, 0]
+        (actual,) = Session(model).run({model.graph.inputs[0].name: X}).values()
+        np.testing.assert_allclose(actual, network(X).numpy(), rtol=0, atol=8 / 255)
+        run = kernels(model, {model.graph.inputs[0].name: X}, runs=1)
+        assert sum(kernel.node.op_type == "QLinearConv" for kernel in run) == 2
