@@ -42,11 +42,11 @@ class Body:
         states: Variable of the body to the atom for what it holds before the step.
     """
 
-    def __init__(self, loop: LoopStructure) -> None:
+    def __init__(self, loop: LoopStructure, graph: ir.Graph) -> None:
         self.row = Atom()
         self.source: ir.Value | None = None
         self.states = {carried.variable: State(index) for index, carried in enumerate(loop.states)}
-        self._loop = loop
+        self._loop, self._graph = loop, graph
         self._known: dict[ir.Value, Meaning] = {
             variable: Affine({state: None}, width=_features(variable)) for variable, state in self.states.items()
         }
@@ -104,6 +104,9 @@ class Body:
         return gather if is_lifted and len(squeeze.inputs) == 2 and _is_zero(squeeze.inputs[1]) else None
 
     def _take(self, source: ir.Value) -> Affine:
+        source = origin(self._loop.constants.get(origin(source), source))
+        if source.graph is self._graph:
+            raise Unmatched("its input is computed inside of it")
         if source.shape is None or len(source.shape) != 3:
             raise Unmatched("its input is not known to have the axes time, batch, features")
         if self.source not in (None, source):

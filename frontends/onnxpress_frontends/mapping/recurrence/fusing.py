@@ -34,23 +34,32 @@ def fuse_recurrent_loops(model: ir.Model) -> list[str]:
     """
     from onnx_ir.passes.common import RemoveUnusedNodesPass, ShapeInferencePass
 
-    loops = [node for node in model.graph.all_nodes() if node.op_type in _LOOPS and not node.domain]
-    if not loops:
+    pending = [node for node in model.graph.all_nodes() if node.op_type in _LOOPS and not node.domain]
+    if not pending:
         return []
-    ShapeInferencePass(check_type=False, strict_mode=False)(model)
-    left = []
-    for node in loops:
-        try:
-            _fuse(node)
-        except Unmatched as reason:
-            left.append(f"{node.op_type} {node.name!r} is no LSTM, GRU or RNN: {reason}")
+    reasons: dict[ir.Node, str] = {}
+    while pending:
+        ShapeInferencePass(check_type=False, strict_mode=False)(model)  # of what the last round gave
+        reasons = {node: reason for node in pending if (reason := _attempt(node)) is not None}
+        if len(reasons) == len(pending):
+            break
+        pending = list(reasons)
     RemoveUnusedNodesPass()(model)
-    return left
+    return [f"{node.op_type} {node.name!r} is no LSTM, GRU or RNN: {reason}" for node, reason in reasons.items()]
+
+
+def _attempt(node: ir.Node) -> str | None:
+    """Replace one loop; if it stays, why."""
+    try:
+        _fuse(node)
+    except Unmatched as reason:
+        return str(reason)
+    return None
 
 
 def _fuse(node: ir.Node) -> None:
     loop = analyse(node)
-    body = Body(loop)
+    body = Body(loop, node.attributes["body"].as_graph())
     updates = {body.states[carried.variable]: body.affine(carried.update) for carried in loop.states}
     cell = cells.recognise(body.row, updates)
     if body.source is None:

@@ -1,0 +1,159 @@
+"""Every variant of Keras' recurrent layers against TensorFlow, and loops in ONNX text that are one thing or another."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from onnxpress.runtime import Session
+from onnxpress_frontends import tensorflow_source
+
+RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan")
+
+
+def randomize(network: Any) -> Any:
+    generator = np.random.default_rng(1)
+    network.set_weights([generator.uniform(-0.9, 0.9, w.shape).astype(w.dtype) for w in network.get_weights()])
+    return network
+
+
+def convert(network: Any, *, lengths: tuple[int, ...] = (4, 7)) -> ir.Model:
+    """Convert, and compare with TensorFlow for sequences of these lengths and for batches of 1 and 3."""
+    converted = tensorflow_source.load(network)
+    session, reference = Session(converted), tensorflow_source.reference(network)
+    generator = np.random.default_rng(0)
+    for batch, length in zip((1, 3), lengths, strict=False):
+        feeds = {}
+        for port in session.inputs:
+            open_sizes = iter((batch, length))
+            shape = [size if isinstance(size, int) else next(open_sizes) for size in port.shape]
+            feeds[port.name] = generator.standard_normal(shape).astype(port.dtype)
+        actual, expected = session.run(feeds), reference.run(feeds)
+        assert list(actual) == list(expected)
+        for name, array in expected.items():
+            np.testing.assert_allclose(actual[name], array, rtol=0, atol=1e-5 * np.abs(array).max(), err_msg=name)
+    return converted
+
+
+def recurrent(converted: ir.Model) -> Counter[str]:
+    return Counter(node.op_type for node in converted.graph.all_nodes() if node.op_type in RECURRENT)
+
+
+def variants(cls: Any, *activations: str | None) -> list[Any]:
+    """A layer for each option that every recurrent layer has, and for each of these activations."""
+    choices: list[dict[str, Any]] = [
+        {},
+        {"return_sequences": True},
+        {"return_sequences": True, "return_state": True},
+        {"go_backwards": True},
+        {"go_backwards": True, "return_sequences": True},
+        {"use_bias": False, "return_sequences": True},
+        {"dropout": 0.3, "recurrent_dropout": 0.2},
+        *({"activation": activation, "return_sequences": True} for activation in activations),
+    ]
+    return [cls(2, **choice) for choice in choices]
+
+
+def applied(keras: Any, layers: list[Any], x: Any) -> Any:
+    outputs = [layer(x) for layer in layers]
+    return keras.Model(x, [one for output in outputs for one in (output if isinstance(output, list) else [output])])
+
+
+@pytest.mark.parametrize(
+    ("layer", "op", "activations"),
+    [
+        ("LSTM", "LSTM", ("relu", None, "hard_sigmoid", "elu")),
+        ("GRU", "GRU", ("relu", None, "softsign", "leaky_relu")),
+        ("SimpleRNN", "RNN", ("relu", None, "hard_sigmoid", "softplus")),
+    ],
+)
+def test_layers_are_one_node_each(keras: Any, layer: str, op: str, activations: tuple[str | None, ...]) -> None:
+    layers = variants(getattr(keras.layers, layer), *activations)
+    converted = convert(randomize(applied(keras, layers, keras.Input((None, 3)))))
+    assert recurrent(converted) == {op: len(layers)}
+
+
+@pytest.mark.parametrize("layer", ["LSTM", "GRU"])
+def test_gates_with_other_activations(keras: Any, layer: str) -> None:
+    activations = ("hard_sigmoid", "relu", "softsign")
+    layers = [getattr(keras.layers, layer)(2, recurrent_activation=name) for name in activations]
+    converted = convert(randomize(applied(keras, layers, keras.Input((None, 3)))))
+    assert recurrent(converted) == {layer: len(layers)}
+    node = next(node for node in converted.graph if "HardSigmoid" in (node.attributes.get_strings("activations") or ()))
+    assert node.attributes["activation_alpha"].as_floats()[0] == pytest.approx(1 / 6)
+    assert node.attributes["activation_beta"].as_floats()[0] == pytest.approx(1 / 2)
+
+
+def test_gru_that_resets_before_the_matrix(keras: Any) -> None:
+    layers = [
+        keras.layers.GRU(2, reset_after=False, return_sequences=True),
+        keras.layers.GRU(2, reset_after=False, use_bias=False, recurrent_activation="hard_sigmoid"),
+        keras.layers.GRU(2, reset_after=False, go_backwards=True),
+    ]
+    converted = convert(randomize(applied(keras, layers, keras.Input((None, 3)))))
+    assert recurrent(converted) == {"GRU": 3}
+    nodes = [node for node in converted.graph if node.op_type == "GRU"]
+    assert {node.attributes["linear_before_reset"].as_int() for node in nodes} == {0}
+
+
+def test_both_directions_without_a_reversal(keras: Any) -> None:
+    layers = [
+        keras.layers.Bidirectional(keras.layers.LSTM(2, return_sequences=True)),
+        keras.layers.Bidirectional(keras.layers.GRU(2)),
+        keras.layers.Bidirectional(keras.layers.SimpleRNN(2, return_sequences=True), merge_mode="sum"),
+    ]
+    converted = convert(randomize(applied(keras, layers, keras.Input((None, 3)))))
+    assert recurrent(converted) == {"LSTM": 2, "GRU": 2, "RNN": 2}
+    assert not any(node.op_type in ("ReverseSequence", "Slice") for node in converted.graph)
+
+
+def test_stacked_layers_of_fixed_length_and_a_dense_layer_between(keras: Any) -> None:
+    layers = keras.layers
+    x = keras.Input((5, 3))
+    y = layers.Dense(4, activation="relu")(layers.LSTM(3, return_sequences=True)(x))
+    y = layers.Bidirectional(layers.GRU(2, return_sequences=True))(y)
+    converted = convert(randomize(keras.Model(x, layers.SimpleRNN(4)(layers.LayerNormalization()(y)))), lengths=(5, 5))
+    assert recurrent(converted) == {"LSTM": 1, "GRU": 2, "RNN": 1}
+
+
+def test_states_that_are_given(keras: Any) -> None:
+    x, h, c = keras.Input((None, 3)), keras.Input((2,)), keras.Input((2,))
+    lstm = keras.layers.LSTM(2, return_sequences=True, return_state=True)(x, initial_state=[h, c])
+    gru = keras.layers.GRU(2)(x, initial_state=lstm[1])
+    converted = convert(randomize(keras.Model([x, h, c], [*lstm, gru])))
+    assert recurrent(converted) == {"LSTM": 1, "GRU": 1}
+
+
+def test_what_no_node_computes_stays_a_loop_and_is_right(keras: Any) -> None:
+    layers = keras.layers
+    others = [
+        layers.RNN([layers.LSTMCell(2), layers.GRUCell(3)], return_sequences=True),
+        layers.GRU(2, recurrent_activation="tanh", activation="gelu"),
+        layers.LSTM(2, activation="swish"),
+    ]
+    converted = convert(randomize(applied(keras, others, keras.Input((None, 3)))))
+    assert recurrent(converted) == {"Loop": 3}
+
+
+def test_masks_stay_loops_and_are_right(keras: Any) -> None:
+    layers = keras.layers
+    x = keras.Input((None,), dtype="int32")
+    masked = layers.Embedding(3, 4, mask_zero=True)(x)
+    outputs = [layers.LSTM(2, return_sequences=True)(masked), layers.Bidirectional(layers.GRU(2))(masked)]
+    network = randomize(keras.Model(x, outputs))
+    converted = tensorflow_source.load(network)
+    assert recurrent(converted) == {"Loop": 3}
+    words = np.array([[1, 2, 0, 0, 0], [0, 0, 2, 1, 1], [2, 0, 1, 0, 2]], np.int32)
+    session = Session(converted)
+    for actual, expected in zip(session.run({session.inputs[0].name: words}).values(), network(words), strict=True):
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+
+
+def test_unrolled_layers_are_right(keras: Any) -> None:
+    layers = [keras.layers.LSTM(2, unroll=True), keras.layers.GRU(2, unroll=True, return_sequences=True)]
+    converted = convert(randomize(applied(keras, layers, keras.Input((3, 3)))), lengths=(3, 3))
+    assert recurrent(converted) == {}
