@@ -41,7 +41,7 @@ def carry(graph: Any, weights: dict[str, Array]) -> None:
     """
     nodes = [node for node in graph.node if node.op in _GRIDS]
     constants = Constants(graph, weights)
-    values = constants.values([name for node in nodes for name in (node.name, *node.input) if name in constants])
+    values = constants.values([name for node in nodes for name in _telling(node) if name in constants])
     for node in nodes:
         grid = _grid(_Arguments(node, values, graph))
         if node.name in values:
@@ -49,6 +49,11 @@ def carry(graph: Any, weights: dict[str, Array]) -> None:
         _become_carrier(node, grid)
     for function in graph.library.function:
         _carry_inside(function, graph)
+
+
+def _telling(node: Any) -> list[str]:
+    """The tensors that a grid depends on: the result shows whether the data are constant, the data may be the range."""
+    return [node.name, *(node.input[1:] if node.op.startswith("FakeQuant") else node.input)]
 
 
 def _carry_inside(function: Any, graph: Any) -> None:
@@ -136,7 +141,7 @@ def _grid(given: _Arguments) -> Grid | CentredGrids:
         return _GRIDS[node.op](given)
     except ValueError as error:
         raise UnsupportedModel(
-            f"{node.op} {node.name!r} cannot be converted: {error}; export the model with fixed, sound ranges"
+            f"{node.op} {node.name!r} cannot be converted: {error}; correct it, or export the model without it"
         ) from error
 
 
@@ -153,7 +158,8 @@ def _fake_quantization(given: _Arguments) -> Grid:
 def _quantize_and_dequantize(given: _Arguments) -> Grid | CentredGrids:
     third = given.node.op.endswith("V3")
     per_channel = given.attribute("axis").i >= 0
-    rank = given.rank() if per_channel else None
+    data = given.data()
+    rank = None if not per_channel else given.rank() if data is None else data.ndim
     grids = CentredGrids(
         bits=int(given.input(3, whole=True)) if third else given.attribute("num_bits").i,
         signed=given.attribute("signed_input").b,
@@ -162,7 +168,6 @@ def _quantize_and_dequantize(given: _Arguments) -> Grid | CentredGrids:
         axis=None if rank is None else given.attribute("axis").i - rank,
         rank=rank,
     )
-    data = given.data()
     if given.attribute("range_given").b:
         return grids.of(*(given.input(index, whole=not per_channel) for index in (1, 2)))
     if data is None:

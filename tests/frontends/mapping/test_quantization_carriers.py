@@ -16,12 +16,12 @@ CASES: Cases = {
     "range of the data": (
         lambda tf, x: tf.quantization.fake_quant_with_min_max_vars(x, tf.reduce_min(x), 1.0),
         "FakeQuantWithMinMaxVars '.*' cannot be converted: its range is computed when the model runs; "
-        "export the model with fixed, sound ranges",
+        "correct it, or export the model without it",
     ),
     "empty range": (
         lambda tf, x: tf.quantization.fake_quant_with_min_max_vars(x, 2.0, 1.0),
         "FakeQuantWithMinMaxVars '.*' cannot be converted: its range is 2.0 to 1.0; "
-        "export the model with fixed, sound ranges",
+        "correct it, or export the model without it",
     ),
     "float64": (
         lambda tf, x: tf.cast(tf.quantization.quantize_and_dequantize_v2(tf.cast(x, tf.float64), -1, 1), tf.float32),
