@@ -21,7 +21,7 @@ _QUEUES = frozenset(
 _LOOKUPS = frozenset(("LookupTableFind", "LookupTableFindV2"))
 
 
-def tensor_specs(graph: Any, tensors: Sequence[str], source: str) -> list[Any]:
+def tensor_specs(graph: Any, tensors: Sequence[str], source: str = "this") -> list[Any]:
     """The `tf.TensorSpec` of each tensor ``node:slot``, as far as TensorFlow can infer it from `source`.
 
     Raises:

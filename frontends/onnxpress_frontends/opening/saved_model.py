@@ -2,8 +2,8 @@
 
 TensorFlow 2 writes an object graph, and its own loader makes functions and variables of it.  Without one the model is
 of TensorFlow 1: a graph and a checkpoint, which are read as such.  That runs nothing, is faster, and opens what
-`tf.saved_model.load` does not: models without variables, and those whose initialisers or unused parts need files or
-operators that are not there.
+`tf.saved_model.load` does not: models without variables, those whose initialisers or unused parts need files or
+operators that are not there, and objects of older versions, such as an optimiser of Keras 2.
 """
 
 from __future__ import annotations
@@ -48,7 +48,12 @@ def open_saved_model(
     metas = _read(folder)
     if len(metas) == 1 and metas[0].HasField("object_graph_def"):
         return _load(folder, metas[0], signature)
-    meta = _serving(metas, folder)
+    return _read_signature(folder, _serving(metas, folder), signature, inputs, outputs)
+
+
+def _read_signature(
+    folder: Path, meta: Any, signature: str | None, inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> NamedFunction:
     signatures = {key: each for key, each in meta.signature_def.items() if not key.startswith(_INTERNAL)}
     return open_signature(meta, signatures[_choose(signatures, signature, folder)], folder, inputs, outputs)
 
@@ -61,8 +66,11 @@ def _load(folder: Path, meta: Any, signature: str | None) -> NamedFunction:
     try:
         with quiet():
             loaded = tf.saved_model.load(str(folder))
-    except Exception as error:  # a corrupt folder surfaces as any of a dozen types
-        raise InvalidModel(f"{folder} is a truncated or corrupt SavedModel: {first_line(error)}") from error
+    except Exception as error:  # a corrupt folder surfaces as any of a dozen types, and so do bugs of the loader
+        try:
+            return _read_signature(folder, meta, signature, None, None)
+        except InvalidModel:
+            raise InvalidModel(f"{folder} is a truncated or corrupt SavedModel: {first_line(error)}") from error
     chosen = _choose(dict(loaded.signatures), signature, folder)
     return name_endpoints(loaded.signatures[chosen], title=folder.absolute().name, owner=loaded)
 

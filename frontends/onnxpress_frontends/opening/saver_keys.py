@@ -1,8 +1,8 @@
 """Under which key of a checkpoint each variable of a graph lies, as the graph's own saver has it.
 
 A saver is a ``RestoreV2`` whose outputs are assigned to variables.  Its keys are the names of the variables, unless it
-was made from a dictionary; a partitioned variable has one key, and each part is a slice of its value.  Without a saver
-the key is the variable's name.
+was made from a dictionary; a partitioned variable has one key, and each part is a slice of its value.  TensorFlow 2
+puts its saver into a function, which takes the variables.  Without a saver the key is the variable's name.
 """
 
 from __future__ import annotations
@@ -52,15 +52,32 @@ def saver_keys(graph: Any) -> dict[str, Key]:
         for name, node in nodes.items()
         if node.op in VARIABLES
     }
+    library = {function.signature.name: function for function in graph.library.function}
+    restored = list(_restored(nodes))
     for node in graph.node:
-        if node.op in _ASSIGNMENTS and len(node.input) >= 2:
-            variable, restored = _origin(node.input[0], nodes), _origin(node.input[1], nodes)
-            restore, _, slot = restored.partition(":")
-            if variable in keys and restore in nodes and nodes[restore].op == "RestoreV2":
-                entries = list(_entries(nodes[restore], nodes))
-                if int(slot or 0) < len(entries):
-                    keys[variable] = entries[int(slot or 0)]
+        function = library.get(node.attr["f"].func.name) if "f" in node.attr else None
+        if function is not None:
+            arguments = dict(zip((each.name for each in function.signature.input_arg), node.input, strict=False))
+            inside = _restored({inner.name: inner for inner in function.node_def})
+            restored += [(arguments[name], key) for name, key in inside if name in arguments]
+    for tensor, key in restored:
+        variable = source_of(_origin(tensor, nodes))
+        if variable in keys:
+            keys[variable] = key
     return keys
+
+
+def _restored(nodes: Mapping[str, Any]) -> Iterator[tuple[str, Key]]:
+    """What a scope assigns to, and the key that it restores for that."""
+    for node in nodes.values():
+        if node.op in _ASSIGNMENTS and len(node.input) >= 2:
+            tensor = _origin(node.input[1], nodes)
+            restore = nodes.get(source_of(tensor))
+            if restore is not None and restore.op == "RestoreV2":
+                entries, slot = list(_entries(restore, nodes)), tensor.rpartition(":")[2]
+                index = int(slot) if ":" in tensor and slot.isdigit() else 0
+                if index < len(entries):
+                    yield _origin(node.input[0], nodes), entries[index]
 
 
 def _origin(tensor: str, nodes: Mapping[str, Any]) -> str:
@@ -68,7 +85,7 @@ def _origin(tensor: str, nodes: Mapping[str, Any]) -> str:
     while (node := nodes.get(source_of(tensor))) is not None and node.op in _PASSING and node.name not in seen:
         seen.add(node.name)
         tensor = node.input[0]
-    return tensor.removesuffix(":0")
+    return tensor
 
 
 def _entries(restore: Any, nodes: Mapping[str, Any]) -> Iterator[Key]:

@@ -28,6 +28,32 @@ def test_a_signature_is_chosen_and_gives_the_names(agree: Any, two_signatures: P
     assert {value.name: value.shape[1] for value in both.graph.outputs} == {"first": 3, "second": 3}
 
 
+def test_objects_that_the_loader_cannot_make(same: Any, tf: Any, tmp_path: Path) -> None:
+    """As in SavedModels of Keras 2 that keep their optimiser: nothing is there to take its slots."""
+
+    class Module(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight, self.momentum = (tf.Variable(values(4, 3, seed=seed)) for seed in range(2))
+
+        @tf.function(input_signature=[tf.TensorSpec((None, 4), name="x")])
+        def __call__(self, x: Any) -> Any:
+            return {"y": x @ self.weight}
+
+    def add_slot(meta: Any) -> None:
+        objects = meta.object_graph_def.nodes
+        weight, momentum = (index for index, node in enumerate(objects) if node.HasField("variable"))
+        slots = objects[0].slot_variables
+        slots.add(slot_name="momentum", original_variable_node_id=weight, slot_variable_node_id=momentum)
+
+    tf.saved_model.save(Module(), tmp_path / "slots")
+    edit(tmp_path / "slots", add_slot)
+    with pytest.raises(AttributeError, match="has no attribute 'add_slot'"):
+        tf.saved_model.load(str(tmp_path / "slots"))
+    expected = values(2, 4) @ values(4, 3, seed=0)
+    same(Original(tmp_path / "slots", {"x": values(2, 4)}, {"y": expected}))
+
+
 def test_several_signatures_must_be_told_apart(two_signatures: Path) -> None:
     with pytest.raises(InvalidOption, match="has several signatures, 'both', 'double'; name one with option"):
         load(two_signatures)
