@@ -90,19 +90,19 @@ def store(node: ir.Node, grid: Grid) -> None:
     stored = _Stored(
         integers=integers, channels=np.broadcast_to(channels, numbers.shape), zero_point=zero_points, grid=grid
     )
-    _place(node, node.outputs[0], stored)
+    _place(Substitute(node), node.graph, node.outputs[0], stored)
     _drop(node)
 
 
-def _place(carrier: ir.Node, value: ir.Value, stored: _Stored) -> None:
+def _place(write: Substitute, graph: ir.Graph | None, value: ir.Value, stored: _Stored) -> None:
     """Give the users of `value` the constant, those that only lay it out anew the laid out one."""
     for user, _ in list(value.uses()):
-        there = None if user.graph is not carrier.graph or user.outputs[0].is_graph_output() else stored.after(user)
+        there = None if user.graph is not graph or user.outputs[0].is_graph_output() else stored.after(user)
         if there is not None:
-            _place(carrier, user.outputs[0], there)
+            _place(write, graph, user.outputs[0], there)
             _drop(user)
     if value.uses() or value.is_graph_output():
-        replace_uses(value, stored.dequantized(Substitute(carrier)))
+        replace_uses(value, stored.dequantized(write))
 
 
 def _drop(node: ir.Node) -> None:

@@ -123,3 +123,15 @@ def test_a_pair_in_a_branch_is_written_there(tf: Any) -> None:
 
 def test_a_graph_without_quantisation_is_left_alone(agree: Check, tf: Any) -> None:
     assert ops(agree(lambda x: tf.nn.relu(x), 4, step=0).graph) == ["Relu"]
+
+
+def test_sixteen_bits_raise_what_else_there_is(agree: Check, tf: Any) -> None:
+    def function(x: Any) -> Any:
+        kernel = tf.quantization.fake_quant_with_min_max_args(tf.ones((1, 1, 4, 4)), -2.0, 2.0, 16)
+        y = tf.nn.conv2d(x, kernel, 1, "SAME")
+        y = tf.quantization.fake_quant_with_min_max_vars(y, -3.0, 3.0, 12)
+        return tf.reduce_max(tf.quantization.quantize_and_dequantize_v2(y, 0, 0, range_given=False), (1, 2))
+
+    model = agree(function, 5, 5, 4, step=6 / 127, ties=0.01)
+    assert model.opset_imports[""] == 21
+    assert types(model) >= {"INT16", "UINT16"}
