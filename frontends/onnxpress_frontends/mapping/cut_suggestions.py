@@ -44,7 +44,7 @@ def suggest_cuts(source: NamedFunction, frozen: Frozen, foreign: Collection[str]
         frozen: Its graph.
         foreign: The nodes to avoid.
     """
-    graph = _Graph(frozen)
+    graph = _Graph(frozen, source.title)
     names = {end.tensor.name: end.name for end in (*source.inputs, *source.outputs)}
     before, (starts, after) = graph.ends_before(foreign), graph.ends_after(foreign)
     parts = {
@@ -66,7 +66,7 @@ def _listed(tensors: Iterable[str], names: Mapping[str, str]) -> str:
 
 
 class _Graph:
-    def __init__(self, frozen: Frozen) -> None:
+    def __init__(self, frozen: Frozen, title: str) -> None:
         self._frozen = frozen
         self._nodes = {node.name: node for node in frozen.graph.node}
         self._sources = {
@@ -78,7 +78,7 @@ class _Graph:
             for tensor in tensors:
                 self._users.setdefault(source_of(tensor), []).append((tensor, user))
         tensors = list(dict.fromkeys((*(name for names in self._sources.values() for name in names), *frozen.outputs)))
-        self._specs = dict(zip(tensors, tensor_specs(frozen.graph, tensors), strict=True))
+        self._specs = dict(zip(tensors, tensor_specs(frozen.graph, tensors, title), strict=True))
         branching = [name for name, node in self._nodes.items() if node.op in _OPENING]
         self._inside = self._spread(branching, lambda _, user: self._nodes[user].op not in _CLOSING)
 

@@ -7,13 +7,14 @@ them, and the cut that avoids them where the rest of the graph is worth converti
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.mapping.cut_suggestions import suggest_cuts
 from onnxpress_frontends.mapping.freezing import Frozen
+from onnxpress_frontends.mapping.inexact_mappings import is_inexact
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
 from onnxpress_frontends.opening.function_library import called_functions
 from onnxpress_frontends.opening.named_function import NamedFunction
@@ -70,18 +71,29 @@ def find_foreign(graph: Any, *, opset: int, unmapped: Collection[str] = ()) -> F
     """The operators of a `GraphDef` that have no ONNX form."""
     library = {function.signature.name for function in graph.library.function}
     known = (_handled(opset) | library) - set(unmapped)
+    found = {name: _foreign_in(nodes, known) for name, nodes in _scopes(graph).items()}
     places: dict[str, list[str]] = {}
-    for scope in (graph.node, *(function.node_def for function in called_functions(graph, graph.node))):
-        for node in scope:
-            if node.op not in known:
-                places.setdefault(node.op, []).append(node.name)
-    nodes = [node.name for node in graph.node if places and not _all_ops(graph, node) <= known]
-    return ForeignOps(places=places, nodes=frozenset(nodes))
+    for node in (node for nodes in found.values() for node in nodes):
+        places.setdefault(node.op, []).append(node.name)
+    own = {node.name for node in found[None]}
+    tainted = {name for name, nodes in found.items() if nodes}
+    calling = (
+        node.name
+        for node in graph.node
+        if not tainted.isdisjoint(function.signature.name for function in called_functions(graph, [node]))
+    )
+    return ForeignOps(places=places, nodes=frozenset((*own, *(calling if tainted - {None} else ()))))
 
 
-def _all_ops(graph: Any, node: Any) -> set[str]:
-    """The operator of a node, and those of what it calls."""
-    return {node.op, *(inner.op for function in called_functions(graph, [node]) for inner in function.node_def)}
+def _scopes(graph: Any) -> dict[str | None, Sequence[Any]]:
+    """The nodes of the main graph, under None, and those of every function that it calls, by its name."""
+    called = called_functions(graph, graph.node)
+    return {None: graph.node, **{function.signature.name: function.node_def for function in called}}
+
+
+def _foreign_in(nodes: Sequence[Any], known: Collection[str]) -> list[Any]:
+    by_name = {node.name: node for node in nodes}
+    return [node for node in nodes if node.op not in known or is_inexact(node, by_name)]
 
 
 def _handled(opset: int) -> frozenset[str]:

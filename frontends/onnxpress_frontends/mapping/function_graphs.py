@@ -16,7 +16,7 @@ _CALLED = ("body", "cond", "then_branch", "else_branch", "f")
 def map_graph(
     graph: Any, *, inputs: Sequence[str], outputs: Sequence[str], opset: int, handlers: Mapping[str, Any]
 ) -> Any:
-    """The tf2onnx graph of a `tf.Graph`; operators without a handler are left as they are.
+    """The tf2onnx graph of a `tf.Graph`; operators without a handler are left as they are, a handler's error is raised.
 
     Args:
         graph: The graph, the default one.
@@ -34,7 +34,7 @@ def map_graph(
     main = _parsed(graph, None, inputs, outputs)
     for parsed in (main, *subgraphs):
         parsed.set_config(None, opset, None)
-    return tfonnx.process_graphs(main, subgraphs, dict(handlers), [], [], True, None, None, None)
+    return tfonnx.process_graphs(main, subgraphs, dict(handlers), [], [], False, None, None, None)
 
 
 def _parsed(graph: Any, name: str | None, inputs: Sequence[Any], outputs: Sequence[Any]) -> Any:

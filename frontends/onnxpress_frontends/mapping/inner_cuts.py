@@ -33,7 +33,7 @@ def select(source: NamedFunction, inputs: Sequence[str] | None, outputs: Sequenc
         return source.select(inputs, outputs)  # says which names are declared
     fetches = _tensors(outputs, source.outputs, graph, source.title)
     feeds = _tensors(inputs, source.inputs, graph, source.title)
-    standing = feed(graph, list(feeds.values()))
+    standing = feed(graph, list(feeds.values()), source.title)
     fetches = {name: tensor_name(standing.get(tensor, tensor)) for name, tensor in fetches.items()}
     keep_reachable(graph.node, list(fetches.values()))
     kept = {node.name for node in graph.node}

@@ -1,4 +1,4 @@
-"""TensorFlow operators that tf2onnx has no handler for, written in ONNX operators."""
+"""TensorFlow operators that tf2onnx has no handler for, or a wrong one, written in ONNX operators."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
+
+from onnxpress_frontends.mapping import integer_arithmetic, resizing
 
 Handler = Callable[..., None]
 
@@ -22,7 +24,7 @@ def complementary_error(context: Any, node: Any, name: str, arguments: Any) -> N
 
 
 def keep(context: Any, node: Any, name: str, arguments: Any) -> None:
-    """Leave a node that carries a grid (`quantization_carriers`, `dequantize_decoding`) to what comes after tf2onnx."""
+    """Leave a node as it is: ONNX calls it the same, or it carries a grid (`quantization_carriers`) past tf2onnx."""
 
 
 def _dtype(context: Any, node: Any) -> Any:
@@ -33,6 +35,13 @@ def _dtype(context: Any, node: Any) -> Any:
 
 HANDLERS: Mapping[str, tuple[Handler, list[str]]] = {
     "Erfc": (complementary_error, []),
+    "FloorDiv": (integer_arithmetic.floor_divide, []),
+    "FloorMod": (integer_arithmetic.floor_modulo, []),
+    "Log": (keep, []),
+    "OneHot": (integer_arithmetic.one_hot, []),
+    "ScatterNd": (integer_arithmetic.scatter, []),
+    **dict.fromkeys(resizing.OPERATORS, (resizing.resize, [])),
+    **dict.fromkeys(integer_arithmetic.PRODUCTS, (integer_arithmetic.matrix_product, [])),
     "FakeQuantWithMinMaxArgs": (keep, []),
     "Dequantize": (keep, []),
 }
