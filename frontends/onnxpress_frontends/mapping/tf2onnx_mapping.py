@@ -21,6 +21,7 @@ from onnxpress_frontends.mapping.freezing import Frozen, freeze
 from onnxpress_frontends.mapping.function_graphs import map_graph
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
 from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
+from onnxpress_frontends.mapping.tensor_arrays import check_tensor_arrays
 from onnxpress_frontends.mapping.tensor_lists.settling import settle_tensor_lists
 from onnxpress_frontends.mapping.tf2onnx_optimizers import optimize
 from onnxpress_frontends.mapping.weight_binding import bind
@@ -68,11 +69,10 @@ def prepare(source: NamedFunction) -> Frozen:
     release_calls(frozen.graph)
     weight_handles.put_back_small(frozen.graph, frozen.weights)
     dequantize_decoding.decode(frozen.graph, frozen.weights)
-    graph = grappler.optimize(
-        frozen.graph, [*frozen.inputs, *frozen.outputs, *(f"{name}:0" for name in frozen.weights)]
-    )
+    graph = grappler.optimize(frozen.graph, [*frozen.inputs, *frozen.outputs], frozen.weights.keys())
     separate_calls(graph)
     settle_tensor_lists(graph)
+    check_tensor_arrays(graph)
     quantization_carriers.carry(graph, frozen.weights)
     keep_reachable(graph.node, [*frozen.inputs, *frozen.outputs])
     weight_handles.drop_unused(graph, frozen.weights)

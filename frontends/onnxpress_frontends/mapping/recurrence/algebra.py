@@ -118,6 +118,10 @@ class Affine:
 
     def columns(self, start: int, stop: int) -> Affine:
         """The features from `start` to `stop`."""
+        atom = self.atom()
+        if isinstance(atom, Applied):
+            part = Applied(atom.activation, atom.argument.columns(start, stop))
+            return replace(self, terms={part: None}, width=stop - start)
         terms = {atom: _columns(coefficient, start, stop) for atom, coefficient in self.terms.items()}
         bias = None if self.bias is None else self.bias[start:stop]
         return replace(self, terms=terms, bias=bias, width=stop - start)

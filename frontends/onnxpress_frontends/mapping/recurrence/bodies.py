@@ -48,7 +48,10 @@ class Body:
         self.states = {carried.variable: State(index) for index, carried in enumerate(loop.states)}
         self._loop, self._graph = loop, graph
         self._known: dict[ir.Value, Meaning] = {
-            variable: Affine({state: None}, width=_features(variable)) for variable, state in self.states.items()
+            carried.variable: Affine(
+                {self.states[carried.variable]: None}, width=_features(carried.variable) or _features(carried.initial)
+            )
+            for carried in loop.states
         }
 
     def affine(self, value: ir.Value) -> Affine:
