@@ -1,10 +1,10 @@
 """Leave nothing in a graph that need not be there; the numbers stay the same.
 
 Functions are inlined.  Then, until nothing changes: shapes are computed (`shape_resolving`), nodes without effect go
-(`identity_removal`), constants are computed (`constant_folding`), means over all pixels become GlobalAveragePool
-(`global_pooling`), operands are left to broadcasting (`late_broadcasting`), and types and shapes are inferred, which
-the next round builds on.  At the end equal initialisers are merged (`initializer_sharing`) and what nothing uses is
-removed: nodes, initialisers, opset imports.
+(`identity_removal`), constants are computed (`constant_folding`), means over all pixels become GlobalAveragePool and
+their repetition Resize (`global_pooling`, `nearest_upsampling`), operands are left to broadcasting
+(`late_broadcasting`), and types and shapes are inferred, which the next round builds on.  At the end equal initialisers
+are merged (`initializer_sharing`) and what nothing uses is removed: nodes, initialisers, opset imports.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from onnxpress_plugins.global_pooling import PoolGlobally
 from onnxpress_plugins.identity_removal import RemoveIdentities
 from onnxpress_plugins.initializer_sharing import ShareInitializers
 from onnxpress_plugins.late_broadcasting import BroadcastLate
+from onnxpress_plugins.nearest_upsampling import ResizeNearest
 from onnxpress_plugins.shape_resolving import ResolveShapes
 
 
@@ -38,6 +39,7 @@ class CleanUp(ir.passes.InPlacePass):
             RemoveIdentities(notes),
             FoldConstants(notes, limit=fold_limit),
             PoolGlobally(notes),
+            ResizeNearest(notes),
             BroadcastLate(notes),
         )
 
@@ -55,7 +57,7 @@ class CleanUp(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified)
 
     def _simplify(self, model: ir.Model) -> bool:
-        modified = False
+        modified = self._sweep(model)  # what nothing uses hides that a value has one user only
         for step in self.rounds:
             modified |= step(model).modified
         return modified

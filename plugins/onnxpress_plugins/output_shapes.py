@@ -6,6 +6,7 @@
 | Flatten                     | the products of the sizes before and behind the axis                             |
 | Tile                        | the input's sizes times the repeats                                              |
 | Slice                       | the input's size on every axis that is taken whole                               |
+| Unsqueeze, Squeeze          | the input's sizes with a 1 more or less; ONNX does not see axes from outer graphs |
 | Expand, MatMul, elementwise | the operands' sizes, where all that are not 1 are equal                          |
 
 All of it holds in every run that gets past the operator.
@@ -19,6 +20,7 @@ from math import prod
 
 import onnx_ir as ir
 
+from onnxpress_plugins.constants import array
 from onnxpress_plugins.elementwise import BROADCASTING
 from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
 from onnxpress_plugins.slicing import bounds, takes_all
@@ -108,6 +110,30 @@ def _slice(node: ir.Node, facts: ShapeFacts) -> Contents | None:
     return [size if axis not in taken or takes_all(taken[axis], None) else None for axis, size in enumerate(sizes)]
 
 
+def _unsqueeze(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, axes = facts.shape(node.inputs[0]), _axes(node)
+    if sizes is None or axes is None:
+        return None
+    shape: Contents = [*sizes]
+    for axis in sorted(axis % (len(sizes) + len(axes)) for axis in axes):
+        shape.insert(axis, ONE)
+    return shape
+
+
+def _squeeze(node: ir.Node, facts: ShapeFacts) -> Contents | None:
+    sizes, axes = facts.shape(node.inputs[0]), _axes(node)
+    if sizes is None or axes is None:
+        return None
+    gone = {axis % len(sizes) for axis in axes}
+    return [size for axis, size in enumerate(sizes) if axis not in gone]
+
+
+def _axes(node: ir.Node) -> list[int] | None:
+    """Constant axes, in the attribute as before opset 13 or in the input."""
+    axes = array(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get_ints("axes")
+    return None if axes is None else [int(axis) for axis in axes]
+
+
 def _expand(node: ir.Node, facts: ShapeFacts) -> Contents | None:
     sizes, target = facts.shape(node.inputs[0]), facts.contents(node.inputs[1])
     return None if sizes is None or target is None else broadcast([[*sizes], target])
@@ -130,6 +156,8 @@ _RULES: dict[str, Callable[[ir.Node, ShapeFacts], Contents | None]] = {
     "Flatten": _flatten,
     "Tile": _tile,
     "Slice": _slice,
+    "Unsqueeze": _unsqueeze,
+    "Squeeze": _squeeze,
     "Expand": _expand,
     "MatMul": _matmul,
     **dict.fromkeys((*BROADCASTING, "PRelu"), _elementwise),

@@ -2,7 +2,7 @@
 
 Converters compute the target of a Reshape at run time, ``Concat(Gather(Shape(x), 0), 8, 64)``, though only the batch
 is open.  What is known of shapes, and of the integers computed from them, is followed through the graph in symbols
-(`shape_facts`, `shape_arithmetic`, `output_shapes`).  Then
+(`shape_following`).  Then
 
 * an integer tensor of which every element is known becomes an initialiser;
 * the target of a Reshape becomes one if a single size is open, ``-1``, or if every open one is that of the input on the
@@ -19,9 +19,9 @@ import onnx_ir as ir
 from onnxpress.records import Notes
 from onnxpress_plugins.constants import become, constant, initializer, remove
 from onnxpress_plugins.naming import Names, title
-from onnxpress_plugins.output_shapes import output_shape, reshaped
-from onnxpress_plugins.shape_arithmetic import computed
+from onnxpress_plugins.output_shapes import reshaped
 from onnxpress_plugins.shape_facts import Contents, ShapeFacts, Sizes
+from onnxpress_plugins.shape_following import follow
 from onnxpress_plugins.symbolic_sizes import Size
 
 
@@ -32,13 +32,12 @@ class ResolveShapes(ir.passes.InPlacePass):
         self.notes = notes
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """One sweep in topological order, in which what is known of a value is passed on."""
-        names, facts = Names(model), ShapeFacts()
+        """One sweep, by what is known before it."""
+        names, facts = Names(model), follow(model)
         resolved = 0
         for graph in model.graphs():
-            facts.meet(graph.inputs)
             for node in graph:
-                resolved += _resolve(node, facts, names)
+                resolved += _resolve_contents(node, facts) or _resolve_target(node, facts, names)
         for node in model.graph.all_nodes():
             for output in node.outputs:
                 if not output.is_graph_output():
@@ -81,19 +80,14 @@ def expand_target(source: Sizes, target: Contents) -> list[int] | None:
     return numbers
 
 
-def _resolve(node: ir.Node, facts: ShapeFacts, names: Names) -> bool:
-    sizes, output = output_shape(node, facts), node.outputs[0]
-    if sizes is not None:
-        facts.define(output, sizes)
-    facts.meet(node.outputs)
-    contents = computed(node, facts)
-    if contents is None:
-        return _resolve_target(node, facts, names)
+def _resolve_contents(node: ir.Node, facts: ShapeFacts) -> bool:
+    output = node.outputs[0]
+    contents = facts.contents(output)
+    if contents is None or output.is_graph_output() or constant(output) is not None:
+        return False
     numbers = [size.number for size in contents if size is not None and size.is_number]
-    if len(numbers) < len(contents) or output.is_graph_output():
-        facts.hold(output, contents)
-        return _resolve_target(node, facts, names)
-    assert output.dtype is not None and output.shape is not None
+    if len(numbers) < len(contents) or output.dtype is None or output.shape is None:
+        return False
     become(output, np.array(numbers, output.dtype.numpy()).reshape((len(numbers),) * len(output.shape)))
     remove([node])
     return True

@@ -101,3 +101,9 @@ def test_two_open_sizes_where_the_input_has_both(keras: Any) -> None:
     after = clean(keras.Model(sequence, keras.layers.Reshape((-1, 4, 2))(sequence)))
     (reshape,) = after.graph
     assert reshape.inputs[1].const_value.numpy().tolist() == [0, 0, 4, 2]  # type: ignore[union-attr]
+
+
+def test_images_of_any_size(keras: Any) -> None:
+    image = keras.Input((None, None, 2), name="x")
+    after = clean(keras.Model(image, keras.layers.UpSampling2D((2, 3))(image)))
+    assert [node.op_type for node in after.graph] == ["Resize"]

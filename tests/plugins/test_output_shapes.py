@@ -16,7 +16,7 @@ from onnxpress_plugins.symbolic_sizes import ONE, Size
 N, M = Size.of("N"), Size.of("M")
 INPUTS = "float[N,M,6] x, float[N,6,5] u, float[M,N] z, float[M] v, bool[N,1,6] c, int64[2] t"
 CONSTANTS = """int64[3] target = {0,-1,3}, int64[3] twice = {1,2,3}, int64[3] two = {1,2,6}, int64[2] pair = {2,3},
-    int64[2] zeros = {0,0}, int64[2] ends = {2147483647,4}, int64[2] axes = {1,-1},
+    int64[2] zeros = {0,0}, int64[2] ends = {2147483647,4}, int64[2] axes = {1,-1}, int64[1] axis = {-2},
     int64[3] none = {0,0,0}, int64[3] open = {2147483647,2147483647,2147483647}"""
 
 KNOWN: dict[str, tuple[str, Contents]] = {
@@ -28,6 +28,8 @@ KNOWN: dict[str, tuple[str, Contents]] = {
     "Slice": ("Slice(x, zeros, ends, axes)", [N, M, None]),
     "Slice of all axes": ("Slice(x, none, open)", [N, M, Size(6)]),
     "Slice with steps": ("Slice(x, zeros, ends, axes, pair)", [N, None, None]),
+    "Unsqueeze": ("Unsqueeze(x, axes)", [N, ONE, M, Size(6), ONE]),
+    "Squeeze": ("Squeeze(c, axis)", [N, Size(6)]),
     "Expand": ("Expand(x, two)", [N, Size(2), Size(6)]),
     "Expand to a longer shape": ("Expand(v, pair)", [Size(2), Size(3)]),
     "elementwise": ("Where(c, x, x)", [N, M, Size(6)]),
