@@ -1,14 +1,12 @@
 """Writing a graph in the orders that were chosen for its nodes.
 
-Every tensor is written once in each arrangement that is demanded of it, a view that does so already is kept, and what
-only differs in axes of size one is made of what has been transposed, not transposed again.  The outputs of the graph
-stay what they were, by name, type and shape.
+Each node takes its tensors as it demands them (`arranging`) and is written in the form that goes with its order;
+constants are laid out here and now.  The outputs of the graph stay what they were, by name, type and shape.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +14,8 @@ import onnx_ir as ir
 
 from onnxpress_plugins.constants import array, constant, give, initializer, remove
 from onnxpress_plugins.layout.arrangement import Arrangement, Order, essence, plain
+from onnxpress_plugins.layout.arranging import Arranging
 from onnxpress_plugins.layout.network import Network, Use
-from onnxpress_plugins.layout.views import route, step
 from onnxpress_plugins.naming import Names, title
 
 if TYPE_CHECKING:
@@ -36,14 +34,13 @@ class Rewriting:
         self.network, self.graph, self.names = network, network.graph, names
         self.demanded: dict[Use, ir.Value] = {}
         self.modified = False
-        self._views = self._lasting_views()
-        self._written: dict[ir.Value, dict[Arrangement, ir.Value]] = {}
 
     def write(self) -> bool:
         """Write all; returns whether anything had to change."""
         uses = [use for uses in self.network.uses.values() for use in uses]
         uses.sort(key=lambda use: use.seen.nodes)  # what is written for one is there for the next
-        self.demanded = {use: self._demanded(use) for use in uses}
+        arranging = Arranging(self.network, self.names)
+        self.demanded = {use: arranging.demanded(use) for use in uses}
         shapes = [output.shape for output in self.graph.outputs]
         for use, value in self.demanded.items():
             if use.node is not None:
@@ -58,89 +55,17 @@ class Rewriting:
             self.graph.sort()
         return self.modified
 
-    def _lasting_views(self) -> dict[tuple[ir.Value, Arrangement], ir.Value]:
-        """The views that may stay, by tensor and arrangement: outputs of the graph first, then the most direct."""
-        views: dict[tuple[ir.Value, Arrangement], ir.Value] = {}
-        for value, seen in self.network.views.items():
-            stored = self.network.stored(seen.origin, self.network.orders)
-            if stored == plain(seen.origin.shape) and not self._is_idle(value):
-                rival = views.setdefault((seen.origin, seen.arrangement), value)
-                if self._rank(value) < self._rank(rival):
-                    views[seen.origin, seen.arrangement] = value
-        return views
-
-    def _rank(self, view: ir.Value) -> tuple[bool, int]:
-        return not view.is_graph_output(), self.network.views[view].nodes
-
-    def _is_idle(self, view: ir.Value) -> bool:
-        """Whether it is a Transpose that moves nothing, where a Reshape will do."""
-        seen, node = self.network.views[view], view.producer()
-        if node is None or node.op_type != "Transpose" or node.inputs[0] is None or seen.origin.shape is None:
-            return False
-        before = self.network.look(node.inputs[0]).arrangement
-        same = essence(before) == essence(seen.arrangement)
-        return same and len(route(before, seen.arrangement, seen.origin.shape)) == 1
-
-    def _demanded(self, use: Use) -> ir.Value:
-        """The tensor of `use` as it is demanded; a constant as it is now."""
-        origin = use.seen.origin
-        stored = self.network.stored(origin, self.network.orders)
-        wanted = self.network.demanded(use, self.network.orders)
-        written = self._written.setdefault(origin, {stored: origin})
-        if constant(origin) is None and wanted not in written:
-            self._arrange(origin, stored, wanted, written)
-        return written.get(wanted, origin)
-
-    def _arrange(
-        self, origin: ir.Value, stored: Arrangement, wanted: Arrangement, written: dict[Arrangement, ir.Value]
-    ) -> None:
-        """Let `written` have `wanted`, by way of what it has already."""
-        assert origin.shape is not None
-        turned = [arrangement for arrangement in written if essence(arrangement) == essence(wanted)]
-        given = turned[0] if turned else stored
-        way = (given, *route(given, wanted, origin.shape))
-        view = self._views.get((origin, wanted))
-        if view is not None and self._is_short(view, written, 0 if turned else len(way) - 1):
-            written[wanted] = view
-            return
-        for here, there in pairwise(way):
-            if there not in written:
-                written[there] = self._step(written[here], origin, here, there)
-
-    def _is_short(self, view: ir.Value, written: dict[Arrangement, ir.Value], nodes: int) -> bool:
-        """Whether `view` is made of what is written anyway, or by no more than so many `nodes`."""
-        made = view.producer()
-        assert made is not None
-        return made.inputs[0] in written.values() or self.network.views[view].nodes <= nodes
-
-    def _step(self, value: ir.Value, origin: ir.Value, given: Arrangement, wanted: Arrangement) -> ir.Value:
-        assert origin.shape is not None
-        operator, parameter, numbers = step(given, wanted, origin.shape)
-        name = self.names.fresh(f"{origin.name}_{operator.lower()}")
-        if operator == "Transpose":
-            node = ir.node(operator, [value], {parameter: numbers}, name=name)
-        else:
-            operand = np.array(numbers, np.int64)
-            node = ir.node(operator, [value, self._constant(f"{name}_{parameter}", operand)], name=name)
-        self.graph.append(node)
-        result = node.outputs[0]
-        result.name, result.type = name, origin.type
-        result.shape = ir.Shape([1 if axis is None else origin.shape[axis] for axis in wanted])
-        result.meta.update(origin.meta)
-        return result
-
-    def _constant(self, wish: str, numbers: NDArray[Any]) -> ir.Value:
-        return initializer(self.graph, self.names.fresh(wish), numbers)
+    def _constant(self, wish: str, numbers: Sequence[int]) -> ir.Value:
+        return initializer(self.graph, self.names.fresh(wish), np.array(numbers, np.int64))
 
     def _connect(self, use: Use, node: ir.Node, value: ir.Value) -> None:
-        numbers = array(use.seen.origin)
-        if numbers is not None:
-            wanted = self.network.demanded(use, self.network.orders)
-            if wanted != use.seen.arrangement:
-                give(node, use.index, _arranged(numbers, wanted), self.names, wish=f"{title(node)}_operand")
+        wanted = self.network.demanded(use, self.network.orders)
+        if constant(use.seen.origin) is None:
+            if node.inputs[use.index] is not value:
+                node.replace_input_with(use.index, value)
                 self.modified = True
-        elif node.inputs[use.index] is not value:
-            node.replace_input_with(use.index, value)
+        elif wanted != use.seen.arrangement and (numbers := array(use.seen.origin)) is not None:
+            give(node, use.index, _arranged(numbers, wanted), self.names, wish=f"{title(node)}_operand")
             self.modified = True
 
     def _reform(self, node: ir.Node, order: Order) -> None:
@@ -173,7 +98,7 @@ class Rewriting:
             self._give(node, index, numbers[list(places)])
         elif value is not None:
             name = self.names.fresh(f"{title(node)}_{index}")
-            picking = ir.node("Gather", [value, self._constant(f"{name}_axes", np.array(places, np.int64))], name=name)
+            picking = ir.node("Gather", [value, self._constant(f"{name}_axes", places)], name=name)
             self.graph.append(picking)
             picked = picking.outputs[0]
             picked.name, picked.type, picked.shape = name, value.type, value.shape
@@ -190,7 +115,7 @@ class Rewriting:
         node.attributes.clear()
         node.resize_inputs(2)
         node.replace_input_with(0, sizes)
-        node.replace_input_with(1, self._constant(f"{name}_axes", np.array(places, np.int64)))
+        node.replace_input_with(1, self._constant(f"{name}_axes", places))
 
     def _lead_out(self, values: dict[int, ir.Value]) -> None:
         """Let each value be the output of the graph with that index, under the name that the output has."""

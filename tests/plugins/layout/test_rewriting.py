@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import onnx_ir as ir
 
 from calibrated import feeds, graph, numbers
-from onnxpress.ranges import META_KEY, Range
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress_plugins.layout.transpose_cancelling import CANCEL_TRANSPOSES
 
@@ -51,20 +49,6 @@ def test_a_constant_is_laid_out_for_one_user_and_kept_for_the_other() -> None:
 def test_a_constant_seen_through_a_view() -> None:
     body = f"a = Conv(x, w) b = {TO_LAST}(a) t = Transpose(s) c = Mul(b, t) y = {TO_FIRST}(c)"
     assert types(cancelled(graph(body, s=numbers(4, 8), **CONV))) == ["Conv", "Mul"]
-
-
-def test_an_arrangement_is_transposed_once_and_then_reshaped() -> None:
-    body = f"a = Conv(x, w) b = {TO_LAST}(a) c = MatMul(b, m) e = Unsqueeze(b, i) y = MatMul(e, m)"
-    after = cancelled(graph(body, y="y, c", m=numbers(4, 4), i=np.array([1]), **CONV))
-    assert types(after) == ["Conv", "Transpose", "MatMul", "Unsqueeze", "MatMul"]
-
-
-def test_the_range_of_a_tensor_goes_with_it() -> None:
-    made = graph(f"a = {TO_LAST}(x) b = GlobalAveragePool(a) c = {TO_FIRST}(b) y = MatMul(c, m)", m=numbers(1, 4))
-    made.graph[1].outputs[0].meta[META_KEY] = Range(0.0, 3.0)
-    after, _ = apply(CANCEL_TRANSPOSES, made)
-    assert types(after) == ["Transpose", "GlobalAveragePool", "Reshape", "MatMul"]
-    assert after.graph[2].outputs[0].meta[META_KEY] == Range(0.0, 3.0)
 
 
 def test_the_same_model_gives_the_same_bytes() -> None:
