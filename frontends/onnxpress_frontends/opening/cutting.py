@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.opening.function_library import keep_called_functions
+from onnxpress_frontends.opening.function_library import called_names, keep_called_functions
 from onnxpress_frontends.opening.named_function import NamedFunction, endpoints
-from onnxpress_frontends.opening.names import listed
+from onnxpress_frontends.opening.names import listed, unique_name
 from onnxpress_frontends.opening.op_safety import refuse_harmful
 from onnxpress_frontends.reachability import source_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
@@ -44,6 +44,7 @@ def cut(
         UnsupportedModel: It holds operators that run code or touch files, or are unknown.
     """
     keep_called_functions(graph)
+    returned = [_behind_call(graph, tensor) for tensor in outputs.values()]
     refuse_harmful(graph, source)
     _refuse_unknown(graph, source)
     nodes = {node.name: node for node in graph.node}
@@ -54,7 +55,7 @@ def cut(
     for index in reversed(range(len(graph.node))):
         if graph.node[index].name in taken:
             del graph.node[index]
-    function = _wrap(graph, specs, handles, list(outputs.values()), source)
+    function = _wrap(graph, specs, handles, returned, source)
     ends = endpoints(inputs, function.inputs[: len(inputs)])
     names = [tensor.name for tensor in function.inputs[len(inputs) : len(specs)]]
     return NamedFunction(
@@ -87,6 +88,20 @@ def _wrap(graph: Any, specs: list[Any], handles: Mapping[str, Any], outputs: lis
             return tf.compat.v1.wrap_function(body, specs)
     except Exception as error:  # a corrupt node surfaces as ValueError, TypeError, KeyError or a TensorFlow error
         raise InvalidModel(f"{source} is not a sound TensorFlow graph: {first_line(error)}") from error
+
+
+def _behind_call(graph: Any, tensor: str) -> str:
+    """A tensor to return: grappler does not inline a call whose results are returned themselves."""
+    nodes = {node.name: node for node in graph.node}
+    call = nodes[source_of(tensor)]
+    kinds = next((call.attr[name].list.type for name in ("Tout", "T") if name in call.attr), ())
+    slot = int(tensor.rpartition(":")[2])
+    library = {function.signature.name for function in graph.library.function}
+    if library.isdisjoint(called_names(call)) or slot >= len(kinds):
+        return tensor
+    identity = graph.node.add(name=unique_name(f"{call.name}/result", nodes), op="Identity", input=[tensor])
+    identity.attr["T"].type = kinds[slot]
+    return f"{identity.name}:0"
 
 
 def _spec(node: Any, source: str) -> Any:

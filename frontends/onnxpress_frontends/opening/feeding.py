@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening.detached_weights import stand_in
 from onnxpress_frontends.opening.graph_inputs import PLACEHOLDERS
-from onnxpress_frontends.opening.names import tensor_name
+from onnxpress_frontends.opening.names import tensor_name, unique_name
 from onnxpress_frontends.opening.op_safety import HARMFUL
 from onnxpress_frontends.reachability import keep_reachable, source_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
@@ -64,7 +64,7 @@ def feed(graph: Any, tensors: Sequence[str], source: str) -> dict[str, str]:
         node = nodes[source_of(tensor)]
         shape = _queue_shape(node, tensor, nodes) if spec.shape.rank is None else spec.shape
         if not tensor.endswith(":0") or any(source_of(name) == node.name for name in used - {tensor}):
-            node = graph.node.add(name=_unique(f"{node.name}/fed_{tensor.rpartition(':')[2]}", nodes))
+            node = graph.node.add(name=unique_name(f"{node.name}/fed_{tensor.rpartition(':')[2]}", nodes))
             nodes[node.name] = node
             _redirect(graph, tensor, node.name)
             standing[tensor] = node.name
@@ -83,12 +83,6 @@ def _redirect(graph: Any, tensor: str, name: str) -> None:
         for index, used in enumerate(node.input):
             if not used.startswith("^") and tensor_name(used) == tensor:
                 node.input[index] = name
-
-
-def _unique(name: str, taken: Collection[str]) -> str:
-    while name in taken:
-        name += "_"
-    return name
 
 
 def _queue_shape(node: Any, tensor: str, nodes: dict[str, Any]) -> Any:

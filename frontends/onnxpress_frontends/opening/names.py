@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidOption
@@ -27,6 +27,13 @@ def find_tensor(name: str, nodes: Mapping[str, Any], title: str) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"its last nodes: {listed([*nodes][-3:])}"
         raise InvalidOption(f"{title} has no node {name!r}; {hint}")
     return tensor_name(name)
+
+
+def unique_name(name: str, taken: Collection[str]) -> str:
+    """`name`, with as many ``_`` behind it as make it new."""
+    while name in taken:
+        name += "_"
+    return name
 
 
 def listed(names: Sequence[str], most: int = 8) -> str:

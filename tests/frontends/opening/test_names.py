@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from onnxpress.errors import InvalidOption
-from onnxpress_frontends.opening.names import find_tensor, listed, tensor_name
+from onnxpress_frontends.opening.names import find_tensor, listed, tensor_name, unique_name
 
 NODES = {"conv": 0, "relu": 0, "pool": 0, "scores": 0}
 
@@ -26,3 +26,7 @@ def test_an_unknown_name(name: str, hint: str) -> None:
 def test_lists_for_messages() -> None:
     assert (listed([]), listed(["a:0", "b:1"])) == ("none", "'a', 'b:1'")
     assert listed([f"n{index}" for index in range(11)]).endswith("'n7' and 3 more")
+
+
+def test_a_name_that_is_taken() -> None:
+    assert (unique_name("new", NODES), unique_name("conv", {"conv", "conv_"})) == ("new", "conv__")
