@@ -39,7 +39,7 @@ docs: .venv/dev
 test: lint docs
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long"
 
-test-long: .venv/dev
+test-long: .venv/dev .venv/bench
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 bench: .venv/bench

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from results import FOLDER, quick
 
-BENCHMARKS = ("graph_work", "large_model", "latency", "efficientnet_lite0", "calibration")
+BENCHMARKS = ("graph_work", "large_model", "latency", "efficientnet_lite0", "real_files", "calibration")
 
 
 def main() -> int:

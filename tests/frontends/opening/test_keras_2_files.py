@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import zipfile
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
 
+from keras_2 import small_models
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.runtime import Session
 from onnxpress_frontends.tensorflow_source import load, reference
 
-HERE = Path(__file__).parent
-RECORD = json.loads((HERE / "keras_2_models.json").read_text())["models"]
+RECORD = json.loads(small_models.RECORD.read_text())["models"]
 
 
-@pytest.fixture(scope="module")
-def recording() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("recording_keras_2", HERE / "recording_keras_2.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def write(path: Path, recording: ModuleType, title: str, *, version: str = "2.15.0") -> Path:
+def write(path: Path, title: str, *, version: str = "2.15.0") -> Path:
     recorded = RECORD[title]
     with h5py.File(path, "w") as file:
         file.attrs["keras_version"] = version
@@ -42,13 +31,13 @@ def write(path: Path, recording: ModuleType, title: str, *, version: str = "2.15
             group.attrs["weight_names"] = [name.encode() for name in weights]
             for name, shape in weights.items():
                 group[name] = np.zeros(shape, np.int64 if name == "count:0" else np.float32)
-        recording.fill(groups)
+        small_models.fill(groups)
     return path
 
 
-def feeds(recording: ModuleType, title: str, ports: Any) -> dict[str, np.ndarray]:
+def feeds(title: str, ports: Any) -> dict[str, np.ndarray]:
     shapes = RECORD[title]["feeds"]
-    return {port.name: recording.array(port.name, shapes[port.name], port.dtype) for port in ports}
+    return {port.name: small_models.array(port.name, shapes[port.name], port.dtype) for port in ports}
 
 
 def outputs_of(title: str, results: dict[str, np.ndarray]) -> list[np.ndarray]:
@@ -58,9 +47,9 @@ def outputs_of(title: str, results: dict[str, np.ndarray]) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("title", [title for title in RECORD if title != "time first"])
-def test_the_outputs_are_those_of_keras_2(recording: ModuleType, tmp_path: Path, title: str) -> None:
-    runner = reference(write(tmp_path / "model.h5", recording, title))
-    results = outputs_of(title, runner.run(feeds(recording, title, runner.inputs)))
+def test_the_outputs_are_those_of_keras_2(tmp_path: Path, title: str) -> None:
+    runner = reference(write(tmp_path / "model.h5", title))
+    results = outputs_of(title, runner.run(feeds(title, runner.inputs)))
     assert len(results) == len(RECORD[title]["outputs"])
     for result, expected in zip(results, RECORD[title]["outputs"], strict=True):
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
@@ -80,16 +69,16 @@ def test_the_outputs_are_those_of_keras_2(recording: ModuleType, tmp_path: Path,
         "preprocessing",
     ],
 )
-def test_and_so_they_are_in_onnx(recording: ModuleType, tmp_path: Path, title: str) -> None:
-    session = Session(load(write(tmp_path / "model.h5", recording, title)))
-    results = outputs_of(title, session.run(feeds(recording, title, session.inputs)))
+def test_and_so_they_are_in_onnx(tmp_path: Path, title: str) -> None:
+    session = Session(load(write(tmp_path / "model.h5", title)))
+    results = outputs_of(title, session.run(feeds(title, session.inputs)))
     for result, expected in zip(results, RECORD[title]["outputs"], strict=True):
         np.testing.assert_allclose(result, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-def test_a_layer_that_keras_3_cannot_express_is_refused(recording: ModuleType, tmp_path: Path) -> None:
+def test_a_layer_that_keras_3_cannot_express_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedModel, match=r"layer 'lstm\w*' \(LSTM\) has time_major=True, which Keras 3 cannot"):
-        load(write(tmp_path / "model.h5", recording, "time first"))
+        load(write(tmp_path / "model.h5", "time first"))
 
 
 def changed(path: Path, change: Any) -> Path:
@@ -100,8 +89,8 @@ def changed(path: Path, change: Any) -> Path:
     return path
 
 
-def test_a_key_that_keras_3_does_not_know_is_refused_by_layer_and_key(recording: ModuleType, tmp_path: Path) -> None:
-    path = write(tmp_path / "model.h5", recording, "slashes in names")
+def test_a_key_that_keras_3_does_not_know_is_refused_by_layer_and_key(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.h5", "slashes in names")
     changed(path, lambda config: config["config"]["layers"][1]["config"].update(flavour="mild"))
     with pytest.raises(
         UnsupportedModel, match=r"layer 'block_conv' \(Conv2D\) has key 'flavour', which Keras 3\S+ does"
@@ -109,47 +98,47 @@ def test_a_key_that_keras_3_does_not_know_is_refused_by_layer_and_key(recording:
         load(path)
 
 
-def test_a_function_that_does_more_than_compute_is_refused(recording: ModuleType, tmp_path: Path) -> None:
-    path = write(tmp_path / "model.h5", recording, "functions of TensorFlow")
+def test_a_function_that_does_more_than_compute_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.h5", "functions of TensorFlow")
     changed(path, lambda config: config["config"]["layers"][1]["config"].update(function="io.read_file"))
     with pytest.raises(UnsupportedModel, match=r"the model calls tf\.io\.read_file, which is not among the functions"):
         load(path)
 
 
-def test_a_sequential_that_is_a_bare_list_of_layers(recording: ModuleType, tmp_path: Path) -> None:
-    path = write(tmp_path / "model.h5", recording, "sequential with a hard sigmoid", version="2.1.6")
+def test_a_sequential_that_is_a_bare_list_of_layers(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.h5", "sequential with a hard sigmoid", version="2.1.6")
     changed(path, lambda config: config.update(config=config["config"]["layers"][1:]))
     assert [port.name for port in reference(path).inputs] == ["conv2d_1_input"]
 
 
-def test_a_frozen_model_inside_has_its_weights_where_they_belong(recording: ModuleType, tmp_path: Path) -> None:
-    path = write(tmp_path / "model.h5", recording, "a frozen model inside")
+def test_a_frozen_model_inside_has_its_weights_where_they_belong(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.h5", "a frozen model inside")
     with h5py.File(path, "r+") as file:
         group = file["model_weights"]["base"]
         group.attrs["weight_names"] = group.attrs["weight_names"][::-1]
     runner = reference(path)
-    (result,) = runner.run(feeds(recording, "a frozen model inside", runner.inputs)).values()
+    (result,) = runner.run(feeds("a frozen model inside", runner.inputs)).values()
     np.testing.assert_allclose(result, RECORD["a frozen model inside"]["outputs"][0], rtol=1e-5)
 
 
-def test_an_archive_of_keras_2(recording: ModuleType, tmp_path: Path) -> None:
+def test_an_archive_of_keras_2(tmp_path: Path) -> None:
     """``.keras`` files of Keras 2 hold the same configuration, and the weights as Keras 3 writes them."""
     recorded, path = RECORD["slashes in names"], tmp_path / "model.keras"
     with h5py.File(tmp_path / "model.weights.h5", "w") as file:
         for kind, layer in (("conv2d", "block/conv"), ("batch_normalization", "block/norm")):
             for index, (name, shape) in enumerate(recorded["weights"][layer].items()):
-                file[f"layers/{kind}/vars/{index}"] = recording.array(name, tuple(shape), "float32")
+                file[f"layers/{kind}/vars/{index}"] = small_models.array(name, tuple(shape), "float32")
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
         archive.writestr("config.json", json.dumps({"module": "keras.src.engine.functional", **recorded["config"]}))
         archive.write(tmp_path / "model.weights.h5", "model.weights.h5")
     runner = reference(path)
-    (result,) = runner.run(feeds(recording, "slashes in names", runner.inputs)).values()
+    (result,) = runner.run(feeds("slashes in names", runner.inputs)).values()
     np.testing.assert_allclose(result, recorded["outputs"][0], rtol=0, atol=1e-6)
 
 
-def test_weights_of_another_model_are_refused(recording: ModuleType, tmp_path: Path) -> None:
-    path = write(tmp_path / "model.h5", recording, "a frozen model inside")
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "model.h5", "a frozen model inside")
     with h5py.File(path, "r+") as file:
         del file["model_weights"]["base"].attrs["weight_names"]
     with pytest.raises(InvalidModel, match=r"model\.h5 has other weights than layer 'base' needs: none instead of"):

@@ -1,17 +1,17 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from keras_2 import small_models
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.opening.keras_dialect import label, translate
 from onnxpress_frontends.opening.keras_operations import custom_objects, named_here
 from onnxpress_frontends.opening.keras_vocabulary import REMOVED
 
-RECORD = json.loads(Path(__file__).with_name("keras_2_models.json").read_text())
+RECORD = json.loads(small_models.RECORD.read_text())
 INCOMPLETE = ("AbstractRNNCell", "Discretization", "InputLayer", "Layer", "Wrapper")
 
 

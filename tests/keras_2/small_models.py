@@ -1,6 +1,6 @@
-"""How ``keras_2_models.json`` was made: models of Keras 2.15 with its own configuration, weight names and outputs.
+"""How ``small_models.json`` was made: models of Keras 2.15 with its own configuration, weight names and outputs.
 
-Not a test; it needs Keras 2: ``pip install tensorflow-cpu==2.15.1 && python recording_keras_2.py``.  The values of the
+Not a test; it needs Keras 2: ``pip install tensorflow-cpu==2.15.1 && python small_models.py``.  The values of the
 weights and inputs are not recorded, as `array` makes them anew from their names; one-argument layers are recorded by
 their configuration alone.
 """
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-RECORD = Path(__file__).with_name("keras_2_models.json")
+RECORD = Path(__file__).with_suffix(".json")
 
 
 def array(name: str, shape: tuple[int, ...], dtype: str) -> np.ndarray:
