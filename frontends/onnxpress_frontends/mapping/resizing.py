@@ -3,8 +3,8 @@
 TensorFlow interpolates any type into float32, where ONNX's Resize keeps the type.  And tf2onnx writes a known size as a
 scale in float32, which may miss it: six rows times 5/6 are 4.9999999, so four.  Such a size stays a size.
 
-Without ``half_pixel_centers`` the cubic kernel is another one, and pixels outside count as those at the edge.  TensorFlow
-reads cubic kernels from a table of 1024 steps; between these it is off by up to 1e-3 itself.
+Without ``half_pixel_centers`` the cubic kernel is another one, and pixels outside count as those at the edge.
+TensorFlow reads cubic kernels from a table of 1024 steps; between these it is off by up to 1e-3 itself.
 """
 
 from __future__ import annotations
