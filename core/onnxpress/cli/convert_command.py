@@ -15,6 +15,7 @@ EPILOG = """\b
 Examples:
   onnxpress convert saved_model/ -o model.onnx
   onnxpress convert frozen.pb --inputs image --outputs probabilities -o model.onnx
+  onnxpress convert model.ckpt-9000.meta --outputs probabilities -o model.onnx
   onnxpress convert old.onnx -o tidy.onnx --json
 """
 
@@ -39,7 +40,8 @@ def command(
 ) -> None:
     """Bring MODEL to ONNX and tidy it; the numbers stay the same.
 
-    MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb) or an ONNX file.
+    MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb, .pbtxt), a checkpoint of
+    TensorFlow 1 (its .meta file or what its files begin with) or an ONNX file.
     """
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import check_report, show

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from onnxpress_frontends.opening.function_library import called_names
-from onnxpress_frontends.reachability import source_of
+from onnxpress_frontends.reachability import called, source_of
 
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall"))
 
@@ -46,7 +45,7 @@ def _show_effects(graph: Any) -> None:
     functions = set[str]()
 
     def has_effects(node: Any) -> bool:
-        return not functions.isdisjoint(called_names(node)) or (node.op not in _CALLS and _has_effects(node.op))
+        return not functions.isdisjoint(called(node)) or (node.op not in _CALLS and _has_effects(node.op))
 
     while more := {
         function.signature.name

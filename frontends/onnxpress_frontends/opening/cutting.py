@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.opening.function_library import called_names, keep_called_functions
 from onnxpress_frontends.opening.named_function import NamedFunction, endpoints
 from onnxpress_frontends.opening.names import listed, unique_name
 from onnxpress_frontends.opening.op_safety import refuse_harmful
-from onnxpress_frontends.reachability import source_of
+from onnxpress_frontends.reachability import called, keep_called, source_of
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ def cut(
         InvalidModel: TensorFlow cannot make sense of the graph.
         UnsupportedModel: It holds operators that run code or touch files, or are unknown.
     """
-    keep_called_functions(graph)
+    keep_called(graph)
     returned = [_behind_call(graph, tensor) for tensor in outputs.values()]
     refuse_harmful(graph, source)
     _refuse_unknown(graph, source)
@@ -97,7 +96,7 @@ def _behind_call(graph: Any, tensor: str) -> str:
     kinds = next((call.attr[name].list.type for name in ("Tout", "T") if name in call.attr), ())
     slot = int(tensor.rpartition(":")[2])
     library = {function.signature.name for function in graph.library.function}
-    if library.isdisjoint(called_names(call)) or slot >= len(kinds):
+    if library.isdisjoint(called(call)) or slot >= len(kinds):
         return tensor
     identity = graph.node.add(name=unique_name(f"{call.name}/result", nodes), op="Identity", input=[tensor])
     identity.attr["T"].type = kinds[slot]

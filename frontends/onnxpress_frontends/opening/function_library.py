@@ -1,4 +1,4 @@
-"""The functions of a graph: which of them are called, and names that no other graph has.
+"""The functions of a graph: which of them some nodes call, and names that no other graph has.
 
 TensorFlow knows functions by name in the whole process, and calls those of every program ``cond_true_28``.
 """
@@ -6,38 +6,22 @@ TensorFlow knows functions by name in the whole process, and calls those of ever
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
-
-def called_names(node: Any) -> Iterator[str]:
-    """The functions that a node may call; its operator may be one."""
-    yield node.op
-    for key in sorted(node.attr):
-        value = node.attr[key]
-        if value.HasField("func"):
-            yield value.func.name
-        yield from (function.name for function in value.list.func)
+from onnxpress_frontends.reachability import called
 
 
 def called_functions(graph: Any, nodes: Iterable[Any]) -> list[Any]:
     """The functions of a `GraphDef` that `nodes` call, directly or not, in the order of the library."""
     library = {function.signature.name: function for function in graph.library.function}
-    pending, called = [name for node in nodes for name in called_names(node)], set[str]()
+    pending, found = [name for node in nodes for name in called(node)], set[str]()
     while pending:
         name = pending.pop()
-        if name in library and name not in called:
-            called.add(name)
-            pending += [inner for node in library[name].node_def for inner in called_names(node)]
-    return [function for name, function in library.items() if name in called]
-
-
-def keep_called_functions(graph: Any) -> None:
-    """Drop from a `GraphDef`, in place, the functions that its nodes do not call."""
-    called = {function.signature.name for function in called_functions(graph, graph.node)}
-    for index in reversed(range(len(graph.library.function))):
-        if graph.library.function[index].signature.name not in called:
-            del graph.library.function[index]
+        if name in library and name not in found:
+            found.add(name)
+            pending += [inner for node in library[name].node_def for inner in called(node)]
+    return [function for name, function in library.items() if name in found]
 
 
 def name_functions_apart(graph: Any) -> None:
@@ -54,6 +38,6 @@ def name_functions_apart(graph: Any) -> None:
         for attribute in node.attr.values():
             if attribute.HasField("func"):
                 attribute.func.name = names.get(attribute.func.name, attribute.func.name)
-            for called in attribute.list.func:
-                called.name = names.get(called.name, called.name)
+            for function in attribute.list.func:
+                function.name = names.get(function.name, function.name)
     del graph.library.gradient[:]

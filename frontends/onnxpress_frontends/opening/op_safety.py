@@ -1,14 +1,13 @@
 """TensorFlow operators that no model file may bring along: they call Python, touch files, or reach the network.
 
 Loading a SavedModel runs its initialisers, and constant folding runs whatever looks constant; so a file is searched
-before TensorFlow sees it.  Every SavedModel holds SaveV2 and RestoreV2 for its own checkpoint: those are
-tolerated where nothing but the checkpoint reader calls them.
+before TensorFlow sees it.  Every SavedModel holds SaveV2 and RestoreV2 for its own checkpoint: those are tolerated
+where nothing calls them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
@@ -37,39 +36,25 @@ _HARMFUL = """
 HARMFUL = frozenset(_HARMFUL.split())
 """Refused wherever they are."""
 
-CHECKPOINT_WRITERS = frozenset(("Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints"))
-"""Refused wherever loading could call them."""
-
-CHECKPOINT = CHECKPOINT_WRITERS | {"Restore", "RestoreV2", "RestoreSlice"}
-"""Refused where an initialiser or a signature could call them."""
+CHECKPOINT = frozenset(("Save", "SaveV2", "SaveSlices", "MergeV2Checkpoints", "Restore", "RestoreV2", "RestoreSlice"))
+"""Refused where they could run."""
 
 
-@dataclass(frozen=True)
-class Roots:
-    """Nodes and tensors of the main graph, and functions, that TensorFlow may run; and what they must not reach."""
-
-    nodes: tuple[str, ...] = ()
-    functions: tuple[str, ...] = ()
-    forbidden: frozenset[str] = CHECKPOINT
-
-
-def refuse_harmful(graph: Any, source: str, *, roots: Iterable[Roots] | None = None) -> None:
+def refuse_harmful(graph: Any, source: str, *, functions: Iterable[str] | None = None) -> None:
     """Refuse a `GraphDef` with an operator of `HARMFUL`, or one of `CHECKPOINT` where it could run.
 
     Args:
         graph: The graph with its function library.
         source: What the message names.
-        roots: Where execution may begin; None: anything in the graph may run.
+        functions: Where execution may begin; None: anything in the graph may run.
 
     Raises:
         UnsupportedModel: Such an operator is there; the message lists them with their first nodes.
     """
     everything = list(_nodes(graph))
+    running = everything if functions is None else list(_inside(graph, functions))
     suspects = [(place, node) for place, node in everything if node.op in HARMFUL]
-    if roots is None:
-        suspects += [(place, node) for place, node in everything if node.op in CHECKPOINT]
-    for root in roots or ():
-        suspects += [(place, node) for place, node in _reachable(graph, root) if node.op in root.forbidden]
+    suspects += [(place, node) for place, node in running if node.op in CHECKPOINT]
     found: dict[str, str] = {}
     for place, node in suspects:
         found.setdefault(node.op, f"{node.op} (first {place!r})")
@@ -86,14 +71,10 @@ def _nodes(graph: Any) -> Iterator[tuple[str, Any]]:
         yield from ((f"{function.signature.name}/{node.name}", node) for node in function.node_def)
 
 
-def _reachable(graph: Any, roots: Roots) -> Iterator[tuple[str, Any]]:
-    """What the roots depend on in the main graph, by data or control, and then all that those nodes call."""
+def _inside(graph: Any, functions: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The nodes of functions, and of all that those call."""
     library = {function.signature.name: function for function in graph.library.function}
-    pending = [name for name in roots.functions if name in library]
-    for node in _dependencies(graph, roots.nodes):
-        yield node.name, node
-        pending += [name for name in called(node) if name in library]
-    seen = set[str]()
+    pending, seen = [name for name in functions if name in library], set[str]()
     while pending:
         name = pending.pop(0)
         if name in seen:
@@ -102,14 +83,3 @@ def _reachable(graph: Any, roots: Roots) -> Iterator[tuple[str, Any]]:
         for node in library[name].node_def:
             yield f"{name}/{node.name}", node
             pending += [name for name in called(node) if name in library]
-
-
-def _dependencies(graph: Any, tensors: Iterable[str]) -> Iterator[Any]:
-    nodes = {node.name: node for node in graph.node}
-    pending, seen = list(tensors), set[str]()
-    while pending:
-        name = pending.pop().removeprefix("^").partition(":")[0]
-        if name in nodes and name not in seen:
-            seen.add(name)
-            yield nodes[name]
-            pending += nodes[name].input

@@ -18,7 +18,7 @@ from onnxpress_frontends.opening.functions import name_endpoints
 from onnxpress_frontends.opening.graph_soundness import refuse_unsound
 from onnxpress_frontends.opening.meta_graphs import open_signature
 from onnxpress_frontends.opening.named_function import NamedFunction
-from onnxpress_frontends.opening.op_safety import Roots, refuse_harmful
+from onnxpress_frontends.opening.op_safety import refuse_harmful
 from onnxpress_frontends.opening.proto_files import read_message
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
@@ -60,8 +60,8 @@ def _read_signature(
 
 def _load(folder: Path, meta: Any, signature: str | None) -> NamedFunction:
     refuse_unsound(meta.graph_def, str(folder))
-    roots = Roots(functions=tuple(sorted(meta.object_graph_def.concrete_functions)))
-    refuse_harmful(meta.graph_def, str(folder), roots=[roots])  # loading runs initialisers
+    functions = sorted(meta.object_graph_def.concrete_functions)
+    refuse_harmful(meta.graph_def, str(folder), functions=functions)  # loading runs initialisers
     tf = import_tensorflow()
     try:
         with quiet():

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.opening.function_library import called_functions, called_names
+from onnxpress_frontends.opening.function_library import called_functions
 from onnxpress_frontends.opening.saver_keys import VARIABLES
-from onnxpress_frontends.reachability import closure, source_of
+from onnxpress_frontends.reachability import called, closure, source_of
 
 _CHANGES = ("Assign", "Scatter", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
 _HARMLESS = frozenset(("ScatterNd", "ScatterNdNonAliasingAdd"))
@@ -45,7 +45,7 @@ def _refuse(
     read = {_variable(name, nodes) for node in needed for name in nodes[node].input} | needed
     for name in sorted(closure(nodes, outputs, control=True)):
         node = nodes[name]
-        if not (_is_change(node) or not changing.isdisjoint(called_names(node))):
+        if not (_is_change(node) or not changing.isdisjoint(called(node))):
             continue
         targets = node.input[:1] if _is_change(node) else node.input
         for variable in sorted({_variable(target, nodes) for target in targets} & read & variables):

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from graphs_of_tensorflow_1 import control_flow, placeholder
-from onnxpress_frontends.opening.function_library import called_functions, keep_called_functions, name_functions_apart
+from onnxpress_frontends.opening.function_library import called_functions, name_functions_apart
 
 
 @pytest.fixture
@@ -31,14 +31,6 @@ def test_functions_that_functions_call_are_called(graph: Any) -> None:
     (condition,) = (node for node in graph.node if node.op in ("If", "StatelessIf"))
     called = {function.signature.name for function in called_functions(graph, [condition])}
     assert len(called) == 3 and any("inner" in name for name in called)
-
-
-def test_functions_that_nothing_calls_leave(graph: Any) -> None:
-    for node in [node for node in graph.node if node.op == "PartitionedCall" or node.name == "other"]:
-        graph.node.remove(node)
-    keep_called_functions(graph)
-    assert len(graph.library.function) == 3
-    assert not any("unused" in function.signature.name for function in graph.library.function)
 
 
 def test_names_tell_the_content(tf: Any, graph: Any) -> None:
