@@ -2,7 +2,8 @@
 
 Keras wraps a grouped convolution into ``tf.function(jit_compile=True)``.  Grappler leaves such calls alone, and tf2onnx
 copies them into the ONNX graph.  What ties a call to XLA are attributes of the call and of its function; without them
-grappler inlines it as any other, and a grouped Conv2D is left.  A call that took variables is stateless without them.
+grappler inlines it as any other, and a grouped Conv2D is left.  Likewise the calls of Keras 2's LSTM and GRU, which are
+tied to another implementation of theirs, cuDNN's.  A call that took variables is stateless without them.
 
 A function with effects (it draws random numbers, or uses a lookup table) is inlined only if somebody waits for them:
 they become control outputs of the function, and whoever takes the results of the call gets a control edge.
@@ -25,6 +26,8 @@ _TIES = (
     "_has_manual_control_dependencies",
     "_read_only_resource_inputs",
     "_collective_manager_ids",
+    "api_implements",
+    "api_preferred_device",
 )
 
 

@@ -63,6 +63,8 @@ class Activation:
 
 
 LINEAR = Activation("Affine", 1.0, 0.0)
+CEILING = "Min"
+"""Half of a Clip: ``Min(x, alpha)``, which is no activation of ONNX's nodes by itself."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from onnxpress_frontends.mapping.recurrence import constant_arithmetic
 from onnxpress_frontends.mapping.recurrence.algebra import (
+    CEILING,
     Activation,
     Affine,
     Applied,
@@ -154,6 +155,25 @@ def _clip(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
     return clipped(_single(operands[0]), -np.inf if low is None else low, np.inf if high is None else high)
 
 
+def _bound(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
+    """A Max or Min with a number; one of each is a Clip, and a Max with 0 is a Relu."""
+    one, two = operands
+    if isinstance(one, np.ndarray):
+        one, two = two, one
+    bound, argument = _number(two), _single(one)
+    if bound is None:
+        raise Unmatched(f"it contains a {node.op_type} of more than a value and a number")
+    inner = argument.atom()
+    if isinstance(inner, Applied) and inner.activation.name == CEILING and node.op_type == "Max":
+        return clipped(inner.argument, bound, inner.activation.alpha or 0.0)
+    if isinstance(inner, Applied) and inner.activation.name == "Relu" and node.op_type == "Min":
+        return clipped(inner.argument, 0.0, bound)
+    if node.op_type == "Max" and bound != 0:
+        raise Unmatched("it contains a Max that is no Relu")
+    activation = Activation("Relu") if node.op_type == "Max" else Activation(CEILING, bound)
+    return Affine({Applied(activation, argument): None}, width=argument.width)
+
+
 def _matmul(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
     left, matrix = operands
     if not isinstance(matrix, np.ndarray) or matrix.ndim != 2:
@@ -247,6 +267,7 @@ _OPERATORS: Mapping[str, _Operator] = {
     **dict.fromkeys(("Split", "Slice"), _cut),
     "HardSigmoid": _hard_sigmoid,
     "Clip": _clip,
+    **dict.fromkeys(("Max", "Min"), _bound),
     "MatMul": _matmul,
     "Gemm": _gemm,
     "Add": _add,

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from onnxpress_frontends.mapping.recurrence.algebra import (
+    CEILING,
     LINEAR,
     Activation,
     Affine,
@@ -214,8 +215,10 @@ def _cell(
     hidden = known_r.shape[1]
     if any(m is not None and m.shape != known_r.shape for m in (gate.r for gate in gates)) or len(known_r) != hidden:
         raise Unmatched("its recurrent weights are not square")
-    dtype = known_w.dtype
     functions = functions or tuple(gate.activation for gate in gates[:activations])
+    if any(activation.name == CEILING for activation in functions):
+        raise Unmatched("a gate is limited from above alone")
+    dtype = known_w.dtype
     w, r = (
         np.concatenate([np.zeros_like(known) if m is None else m for m in matrices], 1).T[None].astype(dtype)
         for known, matrices in ((known_w, [gate.w for gate in gates]), (known_r, [gate.r for gate in gates]))

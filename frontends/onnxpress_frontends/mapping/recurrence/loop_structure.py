@@ -129,7 +129,7 @@ def _is_integer(value: ir.Value) -> bool:
 
 def _limits(node: ir.Node, body: ir.Graph, step: set[ir.Value], constants: dict[ir.Value, ir.Value]) -> list[ir.Value]:
     """M, and what a counter is kept less than."""
-    most = [] if node.inputs[0] is None else [node.inputs[0]]
+    most = [] if node.inputs[0] is None or (number(node.inputs[0]) or 0) >= _NO_LIMIT else [node.inputs[0]]
     limits = [*most]
     for counter, limit in _comparisons(body.outputs[0]):
         limit = constants.get(origin(limit, through=_CASTS), limit)
@@ -147,6 +147,8 @@ def _limits(node: ir.Node, body: ir.Graph, step: set[ir.Value], constants: dict[
 
 
 _CASTS = ("Identity", "Cast")
+_NO_LIMIT = 2.0**31
+"""More steps than any input has rows."""
 
 
 def _is_next(node: ir.Node, step: set[ir.Value]) -> bool:
