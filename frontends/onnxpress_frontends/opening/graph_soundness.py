@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from typing import Any
 
 from onnxpress.errors import InvalidModel
@@ -18,6 +18,11 @@ from onnxpress_frontends.reachability import source_of
 _KINDS = {"string": "s", "int": "i", "float": "f", "bool": "b", "type": "type", "shape": "shape"}
 _KINDS |= {"tensor": "tensor", "func": "func"}
 """Kind of an attribute in an operator's definition to the field of an `AttrValue`."""
+
+_CALLS = dict.fromkeys(("PartitionedCall", "StatefulPartitionedCall"), ("Tin", "Tout"))
+_CALLS |= dict.fromkeys(("If", "StatelessIf", "Case", "StatelessCase"), ("Tin", "Tout"))
+_CALLS |= dict.fromkeys(("While", "StatelessWhile"), ("T", "T"))
+"""Operator to its attributes with the types of what the functions take and return."""
 
 _REPEATED = 1 << 31
 """Bytes that a constant may have which is written as one value, repeated."""
@@ -29,14 +34,18 @@ def refuse_unsound(graph: Any, source: str) -> None:
     Raises:
         InvalidModel: It is; the message names the first node that is wrong, and how.
     """
-    scopes: list[tuple[Any, Any]] = [(graph.node, ())]
-    scopes += [(each.node_def, each.signature.input_arg) for each in graph.library.function]
-    for nodes, arguments in scopes:
-        for complaint in _complaints(nodes, {argument.name for argument in arguments}):
-            raise InvalidModel(f"{source} is corrupt: {complaint}")
+    library = {function.signature.name: function for function in graph.library.function}
+    for complaint in _complaints(graph.node, frozenset(), library):
+        raise InvalidModel(f"{source} is corrupt: {complaint}")
+    for name, function in library.items():
+        arguments = frozenset(argument.name for argument in function.signature.input_arg)
+        for complaint in _complaints(function.node_def, arguments, library):
+            raise InvalidModel(f"{source} is corrupt: {complaint} in function {name!r}")
+        if any(result.name not in function.ret for result in function.signature.output_arg):
+            raise InvalidModel(f"{source} is corrupt: function {name!r} does not say what it returns")
 
 
-def _complaints(nodes: Iterable[Any], arguments: Set[str]) -> Iterator[str]:
+def _complaints(nodes: Iterable[Any], arguments: Set[str], library: Mapping[str, Any]) -> Iterator[str]:
     from tensorflow.python.framework import op_def_registry
 
     names = Counter(node.name for node in nodes)
@@ -46,7 +55,22 @@ def _complaints(nodes: Iterable[Any], arguments: Set[str]) -> Iterator[str]:
         definition = op_def_registry.get(node.op)
         complaints = [f"uses {missing[0]!r}, which is not there"] if missing else []
         complaints += _against(node, definition) if definition is not None else ()
+        complaints += _in_call(node, library) if node.op in _CALLS else ()
         yield from (f"{node.op} {node.name!r} {complaint}" for complaint in complaints)
+
+
+def _in_call(node: Any, library: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a call by the signatures of the functions that it calls."""
+    taken, returned = (len(node.attr[name].list.type) for name in _CALLS[node.op])
+    for key in sorted(node.attr):
+        for called in (node.attr[key].func, *node.attr[key].list.func):
+            signature = library[called.name].signature if called.name in library else None
+            if signature is None and called.name:
+                yield f"calls {called.name!r}, which is not there"
+            elif signature is not None and len(signature.input_arg) != taken:
+                yield f"gives {taken} arguments to {called.name!r}, which takes {len(signature.input_arg)}"
+            elif signature is not None and key != "cond" and len(signature.output_arg) != returned:
+                yield f"wants {returned} results of {called.name!r}, which gives {len(signature.output_arg)}"
 
 
 def _against(node: Any, definition: Any) -> Iterator[str]:
