@@ -48,11 +48,10 @@ def translate(item: Any) -> Any:
         raise UnsupportedModel(f"layer {config.get('name')!r} ({kind}) is none of Keras 3; {_REMEDY}")
     renamed = vocabulary.RENAMED_CLASSES.get(kind, kind)
     module = _module(renamed)
+    name = {"name": plain_name(item["name"])} if "name" in item else {}
     if not module and kind not in vocabulary.OPERATIONS:
-        return item | {"config": translate(config)}
-    entry = {key: item[key] for key in ("name", "inbound_nodes", "shared_object_id") if key in item}
-    if "name" in entry:
-        entry["name"] = plain_name(entry["name"])
+        return item | {"config": translate(config)} | name
+    entry = {key: item[key] for key in ("inbound_nodes", "shared_object_id") if key in item} | name
     arguments = _arguments(kind, _with_input(config) if renamed == "Sequential" else config)
     return entry | {"class_name": renamed, "config": arguments} | _home(module)
 

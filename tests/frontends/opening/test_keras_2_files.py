@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from keras_2 import small_models
-from onnxpress.errors import InvalidModel, UnsupportedModel
+from onnxpress.errors import InvalidModel, OnnxpressError, UnsupportedModel
 from onnxpress.runtime import Session
 from onnxpress_frontends.tensorflow_source import load, reference
 
@@ -135,6 +136,64 @@ def test_an_archive_of_keras_2(tmp_path: Path) -> None:
     runner = reference(path)
     (result,) = runner.run(feeds("slashes in names", runner.inputs)).values()
     np.testing.assert_allclose(result, recorded["outputs"][0], rtol=0, atol=1e-6)
+
+
+def test_a_custom_layer_beside_layers_of_keras_2(keras: Any, tmp_path: Path) -> None:
+    @keras.saving.register_keras_serializable(package="house", name="Halve")
+    class Halve(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x / 2
+
+    path = write(tmp_path / "model.h5", "slashes in names")
+    halve = {"class_name": "house>Halve", "config": {"name": "halve", "dtype": "float32"}}
+    changed(path, lambda config: config["config"]["layers"][-1].update(halve))
+    with pytest.raises(UnsupportedModel, match="custom object house>Halve in 'block_relu'"):
+        load(path)
+    runner = reference(path, allow_custom_objects=True)
+    (result,) = runner.run(feeds("slashes in names", runner.inputs)).values()
+    expected = np.array(RECORD["slashes in names"]["outputs"][0]) / 2
+    np.testing.assert_allclose(np.maximum(result, 0), expected, rtol=0, atol=1e-6)
+
+
+SOME = ("convolutions", "functions of TensorFlow", "a model called twice", "models in a sequential", "cells")
+SEEDS = [*range(10), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(10, 200))]
+
+
+def places(item: Any) -> list[tuple[Any, Any]]:
+    """Every container and key in it."""
+    keys = list(item) if isinstance(item, dict) else range(len(item)) if isinstance(item, list) else []
+    return [place for key in keys for place in ((item, key), *places(item[key]))]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_damaged_configurations_give_an_error_or_a_sound_model(tmp_path: Path, seed: int) -> None:
+    generator = random.Random(seed)
+
+    def damage(config: Any) -> None:
+        container, key = generator.choice(places(config))
+        container[key] = generator.choice(
+            [None, -1, "x", "a/b", [], {}, True, 1.5, {"class_name": "Dense", "config": {}}]
+        )
+
+    path = changed(write(tmp_path / "model.h5", generator.choice(SOME)), damage)
+    try:
+        assert reference(path).outputs
+    except OnnxpressError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_flipped_bits_give_an_error_or_a_sound_model(tmp_path: Path, seed: int) -> None:
+    generator = random.Random(seed)
+    path = write(tmp_path / "model.h5", generator.choice(SOME))
+    content = bytearray(path.read_bytes())
+    for _ in range(4):
+        content[generator.randrange(len(content))] ^= 1 << generator.randrange(8)
+    path.write_bytes(content)
+    try:
+        assert reference(path).outputs
+    except OnnxpressError as error:
+        assert "\n" not in str(error)
 
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
