@@ -52,7 +52,7 @@ def test_a_path_that_leads_nowhere(registry: Registry, tmp_path: Path, name: str
 def test_two_frontends_for_one_file(registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.touch()
-    with pytest.raises(UnsupportedModel, match=r"accepted by more than one frontend \(tables, lists\); name the one"):
+    with pytest.raises(UnsupportedModel, match=r"accepted by more than one frontend \(lists, tables\); name the one"):
         find_frontend(path, registry)
 
 

@@ -24,7 +24,7 @@ def test_the_reference_takes_the_options_of_load() -> None:
     assert schema(TENSORFLOW.reference) == schema(TENSORFLOW.load)
 
 
-@pytest.mark.parametrize("name", ["a.keras", "a.h5", "a.hdf5", "a.PB"])
+@pytest.mark.parametrize("name", ["a.keras", "a.h5", "a.hdf5", "a.PB", "a.pbtxt", "a.meta", "a.index", ".meta"])
 def test_files_are_known_by_their_suffix(name: str) -> None:
     assert accepts(Path(name))
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 META, INDEX, STATE = ".meta", ".index", "checkpoint"
 _PART = re.compile(r"\.(meta|index|data-\d{5}-of-\d{5})$")
-_LATEST = re.compile(rb'^\s*model_checkpoint_path:\s*"([^"]*)"', re.MULTILINE)
+_LATEST = re.compile(rb'^\s*model_checkpoint_path:\s*"([^"\n]*)"', re.MULTILINE)
 
 
 def find_prefix(source: Path) -> str | None:

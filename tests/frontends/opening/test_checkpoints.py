@@ -83,3 +83,8 @@ def test_paths_that_are_no_checkpoint(tmp_path: Path) -> None:
     assert find_prefix(tmp_path / "model") is None
     with pytest.raises(InvalidModel, match=r"none\.meta does not exist; a checkpoint holds values only"):
         load(tmp_path / "none.meta")
+
+
+def test_a_folder_s_file_without_an_end(tmp_path: Path) -> None:
+    (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model-7\nall: "x"\n')
+    assert find_prefix(tmp_path) == f"{tmp_path}/"

@@ -79,7 +79,7 @@ def test_loops_that_were_trained(same: Any, make: Any, tf: Any, version: int) ->
     assert names(same(make(build, {"x": values(2, 5, 3)}, ["y"], version=version)).graph.outputs) == ["y"]
 
 
-@pytest.mark.parametrize("version", [1])
+@pytest.mark.parametrize("version", [1, 2])
 def test_arrays_of_tensors_that_were_trained(same: Any, make: Any, tf: Any, version: int) -> None:
     def build() -> None:
         x = placeholder(tf, "x", None, 5, 3)
