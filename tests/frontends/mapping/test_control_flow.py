@@ -91,3 +91,14 @@ def test_loops_written_in_python(tf: Any, agree: Agree) -> None:
         return y
 
     agree(tf.function(tf.autograph.to_graph(function), input_signature=[tf.TensorSpec((4, 3), name="x")]))
+
+
+def test_a_function_that_has_another_implementation_is_inlined(tf: Any, agree: Agree, weight: Any) -> None:
+    """Keras 2 marks its LSTM and GRU like this, for cuDNN's to take their place."""
+
+    @tf.function(experimental_attributes={"api_implements": "lstm_1", "api_preferred_device": "CPU"})
+    def layer(x: Any) -> Any:
+        return tf.while_loop(lambda i, _: i < 3, lambda i, a: (i + 1, tf.tanh(a @ weight)), (0, x))[1]
+
+    function = tf.function(lambda x: layer(x) + 1.0, input_signature=[tf.TensorSpec((None, 3), name="x")])
+    assert operators(agree(function))["Loop"] == 1
