@@ -7,13 +7,15 @@ between those that do may have either: the orders are chosen so that the fewest 
 one, and a Transpose that moves axes of size one alone becomes a Reshape, or nothing.
 
 What is left stands where something is fixed on both sides: at inputs and outputs, which keep their shape, and between
-operators that each ask for an order of their own, as LayerNormalization and a convolution do.
+operators that each ask for an order of their own, as LayerNormalization and a convolution do.  A model before opset 13
+is raised to it where that cancels something.
 """
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxpress.errors import UnsupportedModel
 from onnxpress.kinds import Context, Pass
 from onnxpress.opset import at_least
 from onnxpress.records import Notes
@@ -38,14 +40,29 @@ class CancelTransposes(ir.passes.InPlacePass):
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Each graph by itself: what a subgraph takes from around it keeps its order."""
         before = _transposes(model)
-        if not before:
+        raised = self._raised(model) if before else None
+        if raised is None:
             return ir.passes.PassResult(model, False)
-        modified = at_least(model, OPSET)
-        names = Names(model)
-        for graph in model.graphs():
-            modified |= self._arrange(Network(graph), names)
+        names = Names(raised)
+        modified = [self._arrange(Network(graph), names) for graph in raised.graphs()]
+        if any(modified):
+            model.graph = raised.graph
         self._notes.count("Transpose cancelled", before - _transposes(model))
-        return ir.passes.PassResult(model, modified)
+        return ir.passes.PassResult(model, any(modified))
+
+    def _raised(self, model: ir.Model) -> ir.Model | None:
+        """`model`, or a copy at the opset that this takes; None where ONNX cannot raise it."""
+        if model.opset_imports.get("", OPSET) >= OPSET:
+            return model
+        copy = model.clone()
+        try:
+            at_least(copy, OPSET)
+        except UnsupportedModel as error:
+            for node in model.graph.all_nodes():
+                if node.op_type == "Transpose":
+                    self._notes.decline(node, str(error))
+            return None
+        return copy
 
     def _arrange(self, network: Network, names: Names) -> bool:
         settle(network)

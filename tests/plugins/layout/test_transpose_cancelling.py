@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 
 from calibrated import feeds, graph, numbers, ops
+from onnxpress.kinds import Context
 from onnxpress.records import Declined, Notes
+from onnxpress.registry import Registry
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress.testing import model as parsed
 from onnxpress_plugins.layout.arrangement import compose, essence, plain
@@ -94,14 +96,27 @@ def test_it_leaves_alone_what_is_best(body: str) -> None:
     assert (str(after.graph), notes.counts) == (str(made.graph), {})
 
 
-def test_a_model_without_a_transpose_keeps_its_opset() -> None:
-    after, _ = apply(CANCEL_TRANSPOSES, graph("y = Relu(x)", opset=11))
+@pytest.mark.parametrize("body", ["y = Relu(x)", f"y = {TO_LAST}(x)"])
+def test_a_model_that_is_left_alone_keeps_its_opset(body: str) -> None:
+    after, _ = apply(CANCEL_TRANSPOSES, graph(body, opset=11))
     assert after.opset_imports[""] == 11
 
 
-def test_a_model_with_one_is_raised_to_the_opset_it_takes() -> None:
+def test_another_is_raised_to_the_opset_it_takes() -> None:
     made = graph(f"a = {TO_LAST}(x) b = Softmax<axis = 3>(a) y = {TO_FIRST}(b)", opset=11)
-    assert apply(CANCEL_TRANSPOSES, made)[0].opset_imports[""] == 13
+    after, _ = apply(CANCEL_TRANSPOSES, graph(f"a = {TO_LAST}(x) b = Relu(a) y = {TO_FIRST}(b)", opset=11))
+    assert after.opset_imports[""] == 13 and ops(after)["Transpose"] == 0
+    assert_equivalent(made, apply(CANCEL_TRANSPOSES, made)[0], feeds(made), rtol=1e-6, atol=1e-6)
+
+
+def test_a_model_that_cannot_be_raised_is_declined() -> None:
+    made = graph(f"a = {TO_LAST}(x) b = Relu(a) y = {TO_FIRST}(b)", opset=11)
+    made.graph.append(ir.Node("", "Unknown", [made.graph.inputs[0]], name="odd"))
+    notes = Notes()
+    result = CANCEL_TRANSPOSES.build(Context(catalog=Registry(installed=False), notes=notes))(made)
+    assert not result.modified and made.opset_imports[""] == 11
+    assert [item.node for item in notes.declined] == ["a", "y"]
+    assert notes.declined[0].reason.startswith("the model is at opset 11 and cannot be raised to 13: ")
 
 
 def test_it_declines_with_the_reason() -> None:
