@@ -79,10 +79,10 @@ class Body:
         node = value.producer()
         if node is None or node.domain:
             raise Unmatched(f"it depends on {value.name!r}, which is neither its input nor a constant")
-        if node.op_type == "Gather" and self._is_step(node.inputs[1]):
+        if node.op_type == "Gather":
             return self._gather(node)
         if node.op_type == "Squeeze" and (gather := self._gather_of_one(node)) is not None:
-            return self._gather(gather)
+            return self._row_of(gather)
         operands = [None if operand is None else self._read(operand) for operand in node.inputs]
         output = node.outputs.index(value)
         if all(operand is None or isinstance(operand, np.ndarray) for operand in operands):
@@ -94,6 +94,11 @@ class Body:
         return _OPERATORS[node.op_type](node, operands, output)
 
     def _gather(self, node: ir.Node) -> Affine:
+        if not self._is_step(node.inputs[1]):
+            raise Unmatched("it reads other rows than that of the step")
+        return self._row_of(node)
+
+    def _row_of(self, node: ir.Node) -> Affine:
         source = node.inputs[0]
         if node.attributes.get_int("axis", 0) != 0 or source is None:
             raise Unmatched("it reads its input along another axis")

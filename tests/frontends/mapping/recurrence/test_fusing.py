@@ -11,6 +11,7 @@ import pytest
 
 from onnxpress.runtime import Session
 from onnxpress_frontends import tensorflow_source
+from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
 
 RECURRENT = ("LSTM", "GRU", "RNN", "Loop", "Scan")
 
@@ -134,9 +135,10 @@ def test_what_no_node_computes_stays_a_loop_and_is_right(keras: Any) -> None:
         layers.RNN([layers.LSTMCell(2), layers.GRUCell(3)], return_sequences=True),
         layers.GRU(2, recurrent_activation="tanh", activation="gelu"),
         layers.LSTM(2, activation="swish"),
+        layers.LSTM(2, dtype="float64"),
     ]
     converted = convert(randomize(applied(keras, others, keras.Input((None, 3)))))
-    assert recurrent(converted) == {"Loop": 3}
+    assert recurrent(converted) == {"Loop": 4}
 
 
 def test_masks_stay_loops_and_are_right(keras: Any) -> None:
@@ -157,3 +159,65 @@ def test_unrolled_layers_are_right(keras: Any) -> None:
     layers = [keras.layers.LSTM(2, unroll=True), keras.layers.GRU(2, unroll=True, return_sequences=True)]
     converted = convert(randomize(applied(keras, layers, keras.Input((3, 3)))), lengths=(3, 3))
     assert recurrent(converted) == {}
+
+
+def traced(tf: Any, function: Any) -> Any:
+    return tf.function(function, input_signature=[tf.TensorSpec((None, 4, 3), name="x")])
+
+
+def test_a_loop_by_hand_is_a_node(tf: Any, by_hand: Any, agree: Any) -> None:
+    assert recurrent(agree(traced(tf, by_hand.run))) == {"LSTM": 1}
+
+
+def test_a_loop_that_reads_backwards_is_a_node_after_a_reversal(tf: Any, by_hand: Any, agree: Any) -> None:
+    model = agree(traced(tf, lambda x: by_hand.run(tf.reverse(x, [0]))[::-1]))
+    (node,) = (node for node in model.graph if node.op_type == "LSTM")
+    assert node.attributes["direction"].as_string() == "reverse"
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"step": "leaking"}, "gates are weighted by numbers other than one"),
+        ({"step": "clipped"}, "c is no sum of the old c through a gate, and of a new one"),
+        ({"step": "peeping"}, "it multiplies by a vector"),
+        ({"step": "mixed_gates"}, "the gates have different activations"),
+        ({"step": "normalised"}, "it contains ReduceMean"),
+        ({"row": lambda time, steps: steps - 1 - time}, "it reads other rows than that of the step"),
+        (
+            {"goes_on": lambda time, steps, h: time < steps - 2},
+            "whether it starts depends on more than its number of steps",
+        ),
+        ({"goes_on": lambda time, steps, h: (time < steps) & (h[0, 0] < 0.5)}, "it does not end at a number of steps"),
+    ],
+)
+def test_what_is_nearly_an_lstm_stays_a_loop(
+    tf: Any, by_hand: Any, agree: Any, options: dict[str, Any], reason: str
+) -> None:
+    options = {key: getattr(by_hand, value) if key == "step" else value for key, value in options.items()}
+    model = agree(traced(tf, lambda x: by_hand.run(x, **options)))
+    assert recurrent(model) == {"Loop": 1}
+    (line,) = fuse_recurrent_loops(model)
+    assert reason in line
+
+
+@pytest.mark.parametrize(("steps", "op"), [(9, "LSTM"), (5, "Loop")])
+def test_a_loop_over_some_rows_stays(tf: Any, by_hand: Any, agree: Any, steps: int, op: str) -> None:
+    def function(x: Any) -> Any:
+        zeros = tf.zeros((4, 2))
+        rows = tf.TensorArray(tf.float32, 9).unstack(x)
+        body = lambda i, h, c: (i + 1, *by_hand.lstm(rows.read(i), h, c))  # noqa: E731
+        return tf.while_loop(lambda i, *_: i < steps, body, (0, zeros, zeros))[1]
+
+    model = agree(tf.function(function, input_signature=[tf.TensorSpec((9, 4, 3), name="x")]))
+    assert recurrent(model) == {op: 1}
+    assert all("not certain to take a step for every row of its input" in line for line in fuse_recurrent_loops(model))
+
+
+def test_a_loop_in_a_branch_is_a_node_there(tf: Any, by_hand: Any, agree: Any) -> None:
+    def function(x: Any) -> Any:
+        return tf.cond(tf.reduce_sum(x) > 1e-6, lambda: by_hand.run(x), lambda: by_hand.run(-x) * 2)
+
+    model = agree(traced(tf, function))
+    assert recurrent(model) == {"LSTM": 2}
+    assert not any(node.op_type == "LSTM" for node in model.graph)
