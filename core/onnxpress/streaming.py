@@ -8,7 +8,7 @@ fields means nothing to a reader (protobuf's encoding guide, "Field Order").
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import onnx_ir as ir
 
@@ -71,7 +71,7 @@ def _body_size(weight: ir.TensorProtocol) -> int:
     return weight.nbytes if _is_raw(weight) else 0
 
 
-def _is_raw(weight: ir.TensorProtocol) -> bool:
+def _is_raw(weight: ir.TensorProtocol) -> TypeGuard[ir.Tensor[Any] | ir.ExternalTensor | ir.PackedTensor[Any]]:
     return isinstance(weight, (ir.Tensor, ir.ExternalTensor, ir.PackedTensor)) and not weight.metadata_props
 
 

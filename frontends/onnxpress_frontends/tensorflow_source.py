@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
 from onnxpress_frontends.mapping.inner_cuts import select
-from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
 from onnxpress_frontends.opening import checkpoints, graphdef, keras_files, keras_models, meta_graphs, saved_model
 from onnxpress_frontends.opening.functions import trace
 from onnxpress_frontends.opening.named_function import NamedFunction
@@ -49,6 +48,7 @@ def load(
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
     from onnxpress_frontends.finishing import dimensions, io_names, quantization_nodes, validity_gate
+    from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
 
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
     model = to_onnx(function)

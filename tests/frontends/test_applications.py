@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from networks import blotches, build
 
+from networks import blotches, build
 from onnxpress import convert
 from onnxpress.runtime import Session
 from onnxpress_frontends import tensorflow_source

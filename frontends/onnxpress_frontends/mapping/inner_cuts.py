@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidOption
-from onnxpress_frontends.mapping.tf2onnx_mapping import prepare
+from onnxpress_frontends.mapping.preparation import prepare
 from onnxpress_frontends.opening.cutting import cut
 from onnxpress_frontends.opening.feeding import feed
 from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction

@@ -1,6 +1,6 @@
 """From a TensorFlow function to ONNX, through tf2onnx's own stages and none of its copies.
 
-Freeze, hide the big weights, let grappler inline and fold, map, optimise, bind the weights.  Opset 17 is the best that
+Prepare the graph, map it, optimise, bind the weights that stood outside.  Opset 17 is the best that
 tf2onnx writes: 18 defeats its GlobalAveragePool rewrite, 19 it refuses.  tf2onnx reports success when it fails, and
 copies what it cannot map into the graph: the validity gate judges the result.
 """
@@ -13,20 +13,15 @@ from onnxpress import model_files
 from onnxpress.errors import OnnxpressError, UnsupportedModel
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.mapping import dequantize_decoding, grappler, quantization_carriers, weight_handles
-from onnxpress_frontends.mapping.compiled_calls import release_calls
-from onnxpress_frontends.mapping.control_flow import keep_control_flow, separate_calls
 from onnxpress_frontends.mapping.foreign_ops import refuse_foreign
-from onnxpress_frontends.mapping.freezing import Frozen, freeze
+from onnxpress_frontends.mapping.freezing import Frozen
 from onnxpress_frontends.mapping.function_graphs import map_graph
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
 from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
-from onnxpress_frontends.mapping.tensor_arrays import check_tensor_arrays
-from onnxpress_frontends.mapping.tensor_lists.settling import settle_tensor_lists
+from onnxpress_frontends.mapping.preparation import prepare
 from onnxpress_frontends.mapping.tf2onnx_optimizers import optimize
 from onnxpress_frontends.mapping.weight_binding import bind
 from onnxpress_frontends.opening.named_function import NamedFunction
-from onnxpress_frontends.reachability import keep_reachable
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 if TYPE_CHECKING:
@@ -60,24 +55,6 @@ def to_onnx(source: NamedFunction) -> ir.Model:
         raise UnsupportedModel(f"{source.title!r} cannot be converted to ONNX: {first_line(error)}") from error
     model.meta[WARNINGS_KEY] = warnings
     return model
-
-
-def prepare(source: NamedFunction) -> Frozen:
-    """The graph that tf2onnx is given: without variables, calls and foldable constants."""
-    frozen = freeze(source)
-    keep_control_flow(frozen.graph)
-    release_calls(frozen.graph)
-    weight_handles.put_back_small(frozen.graph, frozen.weights)
-    dequantize_decoding.decode(frozen.graph, frozen.weights)
-    graph = grappler.optimize(frozen.graph, [*frozen.inputs, *frozen.outputs], frozen.weights.keys())
-    separate_calls(graph)
-    settle_tensor_lists(graph)
-    check_tensor_arrays(graph)
-    quantization_carriers.carry(graph, frozen.weights)
-    keep_reachable(graph.node, [*frozen.inputs, *frozen.outputs])
-    weight_handles.drop_unused(graph, frozen.weights)
-    weight_handles.hide(graph, frozen.weights, frozen.outputs)
-    return Frozen(graph=graph, inputs=frozen.inputs, outputs=frozen.outputs, weights=frozen.weights)
 
 
 def _map(frozen: Frozen) -> tuple[onnx.ModelProto, list[str]]:

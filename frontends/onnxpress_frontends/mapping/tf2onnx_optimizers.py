@@ -29,7 +29,8 @@ def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
     Returns:
         The graph, and a sentence for each optimiser that was left out.
     """
-    working, left_out = optimizers(), []
+    working = optimizers()
+    left_out: list[str] = []
     while True:
         graph = mapped()
         failed = _run(working, graph)
