@@ -2,7 +2,7 @@
 
 Both are given the same Keras model and write the same kind of file; reading the model is not timed.  tf2onnx has no
 passes like those of recipe `convert`, so onnxpress runs without and with them.  Extra memory is the peak of the process
-over what importing TensorFlow and tf2onnx takes, so the model itself is in it.  The weights are random, BatchNormalization
+over what importing TensorFlow and tf2onnx takes, so the model itself is in it.  Weights are random, BatchNormalization
 has statistics of data.  The difference is that of the outputs in onnxruntime, unoptimised, for two images: the largest,
 over the largest output.
 """

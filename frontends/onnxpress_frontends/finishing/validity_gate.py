@@ -8,7 +8,6 @@ from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.runtime import Session
 from onnxpress_frontends.foreign_errors import first_line
 
-
 _BIG = 4096
 """Bytes beyond which the values of a weight decide nothing about the form of a graph."""
 
