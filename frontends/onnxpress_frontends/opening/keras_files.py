@@ -40,17 +40,20 @@ def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
             argument that Keras 3 does not know.
     """
     described = keras_containers.describe(path)
-    is_archive, is_old = path.suffix.lower() in ARCHIVES, described.keras < 3
+    is_archive = path.suffix.lower() in ARCHIVES
     config = described.config
     try:
-        if is_old or not is_archive:
-            config = translate(config) if is_old else label(config)
+        if described.keras < 3:
+            config = translate(config)
+        elif not is_archive:
+            config = label(config)
         if not allow_custom_objects:
             refuse_code(config, str(path))
         with quiet():
-            if is_archive and not is_old:
+            if is_archive and described.keras >= 3:
                 return import_keras().models.load_model(path, compile=False, safe_mode=not allow_custom_objects)
-            model = _build(config, is_old=is_old, safe_mode=not allow_custom_objects)
+            build = _build if described.keras >= 3 else _build_translated
+            model = build(config, safe_mode=not allow_custom_objects)
             (_fill_from_archive if is_archive else _fill_from_hdf5)(model, path)
     except OnnxpressError:
         raise
@@ -59,11 +62,14 @@ def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
     return model
 
 
-def _build(config: Config, *, is_old: bool, safe_mode: bool) -> Any:
-    if is_old:
-        config = keras_operations.named_here(rewire(config))
-    known = keras_operations.custom_objects() if is_old else {}
-    return import_keras().saving.deserialize_keras_object(config, custom_objects=known, safe_mode=safe_mode)
+def _build(config: Config, *, safe_mode: bool, custom_objects: Config | None = None) -> Any:
+    keras = import_keras()
+    return keras.saving.deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
+
+
+def _build_translated(config: Config, *, safe_mode: bool) -> Any:
+    prepared = keras_operations.named_here(rewire(config))
+    return _build(prepared, safe_mode=safe_mode, custom_objects=keras_operations.custom_objects())
 
 
 def _fill_from_hdf5(model: Any, path: Path) -> None:

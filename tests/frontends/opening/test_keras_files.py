@@ -10,7 +10,7 @@ import pytest
 
 from onnxpress.errors import InvalidModel, OnnxpressError, UnsupportedModel
 from onnxpress.runtime import Session
-from onnxpress_frontends.tensorflow_source import load
+from onnxpress_frontends.tensorflow_source import load, reference
 
 
 @pytest.fixture(scope="module", params=["cnn.keras", "cnn.h5"])
@@ -44,6 +44,14 @@ def test_a_file_converts_under_its_layers_names(agree: Any, saved: Path) -> None
     assert [value.name for value in model.graph.inputs] == ["image"]
     assert [value.name for value in model.graph.outputs] == ["scores"]
     assert str(model.graph.inputs[0].shape[0]) == "N"
+
+
+def test_an_hdf5_file_keeps_an_axis_that_is_a_list(keras: Any, tmp_path: Path) -> None:
+    x, path = keras.Input((4, 3), name="x"), tmp_path / "axes.h5"
+    model = keras.Model(x, keras.layers.UnitNormalization(axis=[1, 2], name="unit")(x))
+    model.save(path)
+    array = np.random.default_rng(0).standard_normal((2, 4, 3)).astype(np.float32)
+    np.testing.assert_allclose(reference(path).run({"x": array})["unit"], model(array), rtol=1e-6)
 
 
 def test_a_lambda_layer_is_refused_by_name(with_lambda: Path) -> None:
