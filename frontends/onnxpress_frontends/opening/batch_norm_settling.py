@@ -14,11 +14,11 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.opening.names import tensor_name
-from onnxpress_frontends.opening.saver_keys import VARIABLES
+from onnxpress_frontends.opening.variables import variable_of
 from onnxpress_frontends.reachability import closure, source_of
 
 OPERATORS = frozenset(("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"))
-_PASSING = frozenset(("Identity", "ReadVariableOp", "Squeeze", "Cast", "Switch", "RefSwitch"))
+_PASSING = frozenset(("Identity", "Squeeze", "Cast", "Switch"))
 
 
 def normalises_batch(node: Any) -> bool:
@@ -64,14 +64,6 @@ def _kept(statistic: str, nodes: Mapping[str, Any]) -> str | None:
     for node in nodes.values():  # what passes a tensor on comes after it, loops aside
         if node.op in _PASSING and tensor_name(node.input[0]) in handed_on:
             handed_on |= {f"{node.name}:0", f"{node.name}:1"}
-        if node.op == "Sub" and tensor_name(node.input[1]) in handed_on and _is_variable(node.input[0], nodes):
+        if node.op == "Sub" and tensor_name(node.input[1]) in handed_on and variable_of(node.input[0], nodes):
             return str(node.input[0])
     return None
-
-
-def _is_variable(tensor: str, nodes: Mapping[str, Any]) -> bool:
-    seen = set[str]()
-    while (node := nodes.get(source_of(tensor))) is not None and node.op in _PASSING and node.name not in seen:
-        seen.add(node.name)
-        tensor = node.input[0]
-    return node is not None and node.op in VARIABLES

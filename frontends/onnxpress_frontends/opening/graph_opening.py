@@ -57,20 +57,16 @@ def open_graph(
     graph, weights = detach_constants(graph, source)
     _forget_places(graph)
     name_functions_apart(graph)
-    nodes = {node.name: node for node in graph.node}
-    fetches = _named(outputs, nodes, source) if outputs else _named([find_output(graph, source)], nodes, source)
-    feeds = _named(inputs, nodes, source) if inputs else None
-    if feeds is not None:
-        feeds, fetches = _stand_in(graph, feeds, fetches, source)
-    set_to_infer(graph, list(fetches.values()), [] if feeds is None or not keep_switches else list(feeds.values()))
+    fetches = _named(outputs or [find_output(graph, source)], graph, source)
+    feeds, fetches = _stand_in(graph, _named(inputs or (), graph, source), fetches, source)
+    set_to_infer(graph, list(fetches.values()), list(feeds.values()) if keep_switches else [])
     settle_batch_norms(graph, fetches.values(), source)
-    nodes = {node.name: node for node in graph.node}
-    _refuse_untaken(fetches, nodes, source)
-    if feeds is not None:
-        feeds = {name: tensor for name, tensor in feeds.items() if nodes[source_of(tensor)].op != "Const"}
+    _refuse_untaken(graph, fetches, source)
+    if inputs:
+        feeds = _unsettled(graph, feeds)
     else:
-        feeds = _named(find_inputs(graph, fetches.values(), source), nodes, source)
-        feeds, fetches = _stand_in(graph, feeds, fetches, source)
+        found = find_inputs(graph, fetches.values(), source)
+        feeds, fetches = _stand_in(graph, _named(found, graph, source), fetches, source)
     take_defaults(graph, list(feeds.values()))
     refuse_changes(graph, fetches.values(), source)
     keep_reachable(graph.node, [*fetches.values(), *feeds.values()])
@@ -78,15 +74,8 @@ def open_graph(
     _refuse_unfed(graph, placeholders, source)
     fetches = _narrow(graph, feeds, fetches)
     restored, variables = give_values(graph, values)
-    return cut(
-        graph,
-        placeholders,
-        fetches,
-        weights={**weights, **restored},
-        variables=variables,
-        title=title,
-        source=source,
-    )
+    held = {**weights, **restored}
+    return cut(graph, placeholders, fetches, weights=held, variables=variables, title=title, source=source)
 
 
 def _narrow(graph: Any, feeds: Mapping[str, str], fetches: Mapping[str, str]) -> dict[str, str]:
@@ -102,9 +91,16 @@ def _forget_places(graph: Any) -> None:
             node.attr.pop(name, None)
 
 
-def _named(ends: Sequence[str] | Mapping[str, str], nodes: Mapping[str, Any], source: str) -> dict[str, str]:
+def _named(ends: Sequence[str] | Mapping[str, str], graph: Any, source: str) -> dict[str, str]:
+    nodes = {node.name: node for node in graph.node}
     pairs = ends.items() if isinstance(ends, Mapping) else ((name.removesuffix(":0"), name) for name in ends)
     return {name: find_tensor(tensor, nodes, source) for name, tensor in pairs}
+
+
+def _unsettled(graph: Any, feeds: Mapping[str, str]) -> dict[str, str]:
+    """The inputs that are not switches which have been thrown."""
+    settled = {node.name for node in graph.node if node.op == "Const"}
+    return {name: tensor for name, tensor in feeds.items() if source_of(tensor) not in settled}
 
 
 def _stand_in(
@@ -115,8 +111,9 @@ def _stand_in(
     return fed, {name: standing.get(tensor, tensor) for name, tensor in fetches.items()}
 
 
-def _refuse_untaken(fetches: Mapping[str, str], nodes: Mapping[str, Any], source: str) -> None:
-    lost = [name for name, tensor in fetches.items() if source_of(tensor) not in nodes]
+def _refuse_untaken(graph: Any, fetches: Mapping[str, str], source: str) -> None:
+    left = {node.name for node in graph.node}
+    lost = [name for name, tensor in fetches.items() if source_of(tensor) not in left]
     if lost:
         raise InvalidOption(
             f"{source}: output {lost[0]!r} is computed in training only; name one that inference computes, "

@@ -12,11 +12,11 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from onnxpress.errors import InvalidModel, InvalidOption
+from onnxpress.errors import InvalidOption
 from onnxpress_frontends.opening.feeding import tensor_specs
 from onnxpress_frontends.opening.graph_inputs import comes_from_outside
 from onnxpress_frontends.opening.names import listed, tensor_name
-from onnxpress_frontends.opening.saver_keys import VARIABLES
+from onnxpress_frontends.opening.variables import VARIABLES
 from onnxpress_frontends.reachability import closure, source_of
 
 _BOOL = 10
@@ -39,36 +39,30 @@ def find_output(graph: Any, title: str) -> str:
     """The only output of a `GraphDef`, ``node:0``.
 
     Raises:
-        InvalidModel: A node uses one that is not there.
         InvalidOption: None or several could be it; candidates are listed.
     """
-    search = _Search(graph, title)
-    candidates = _not_scalar(graph, search.leaves(), title) if search.trains else search.leaves()
-    candidates = candidates or search.behind_losses()
-    if len(candidates) > 1:
-        candidates = search.without_by_products(candidates)
-    certain = len(candidates) == 1
-    if not candidates:
+    search = _Search(graph)
+    leaves = _not_scalar(graph, search.leaves(), title) if search.trains else search.leaves()
+    candidates = search.without_by_products(leaves or search.behind_losses())
+    if not candidates and not search.trains:
         candidates = search.other_leaves()
-        certain = len(candidates) == 1 and not search.trains
-    if not certain:
-        raise InvalidOption(
-            f"{title}: {len(candidates)} nodes could be the output; name the outputs with option 'outputs'"
-            f" (candidates: {listed(candidates)})"
-        )
-    return f"{candidates[0]}:0"
+    if len(candidates) == 1:
+        return f"{candidates[0]}:0"
+    candidates = candidates or search.other_leaves()
+    raise InvalidOption(
+        f"{title}: {len(candidates)} nodes could be the output; name the outputs with option 'outputs'"
+        f" (candidates: {listed(candidates)})"
+    )
 
 
 class _Search:
-    def __init__(self, graph: Any, title: str) -> None:
+    def __init__(self, graph: Any) -> None:
         self._nodes = {node.name: node for node in graph.node}
         self._users: dict[str, list[str]] = {}
         taken: dict[str, list[str]] = {}
         for node in graph.node:
             for tensor in _data(node):
                 name = source_of(tensor)
-                if name not in self._nodes:
-                    raise InvalidModel(f"{title} is corrupt: node {node.name!r} uses {name!r}, which is not there")
                 self._users.setdefault(name, []).append(node.name)
                 if comes_from_outside(self._nodes[name]) and not _is_flag(self._nodes[name]):
                     taken.setdefault(tensor_name(tensor), []).append(node.name)

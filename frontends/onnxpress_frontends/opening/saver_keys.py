@@ -11,14 +11,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from onnxpress_frontends.opening.variables import VARIABLES, origin, variable_of
 from onnxpress_frontends.reachability import source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
 
-VARIABLES = frozenset(("Variable", "VariableV2", "VarHandleOp"))
 _ASSIGNMENTS = frozenset(("Assign", "AssignVariableOp"))
-_PASSING = frozenset(("Identity", "Enter", "RefIdentity"))
 
 
 @dataclass(frozen=True)
@@ -61,8 +60,7 @@ def saver_keys(graph: Any) -> dict[str, Key]:
             inside = _restored({inner.name: inner for inner in function.node_def})
             restored += [(arguments[name], key) for name, key in inside if name in arguments]
     for tensor, key in restored:
-        variable = source_of(_origin(tensor, nodes))
-        if variable in keys:
+        if (variable := variable_of(tensor, nodes)) is not None:
             keys[variable] = key
     return keys
 
@@ -71,21 +69,13 @@ def _restored(nodes: Mapping[str, Any]) -> Iterator[tuple[str, Key]]:
     """What a scope assigns to, and the key that it restores for that."""
     for node in nodes.values():
         if node.op in _ASSIGNMENTS and len(node.input) >= 2:
-            tensor = _origin(node.input[1], nodes)
+            tensor = origin(node.input[1], nodes)
             restore = nodes.get(source_of(tensor))
             if restore is not None and restore.op == "RestoreV2":
                 entries, slot = list(_entries(restore, nodes)), tensor.rpartition(":")[2]
                 index = int(slot) if ":" in tensor and slot.isdigit() else 0
                 if index < len(entries):
-                    yield _origin(node.input[0], nodes), entries[index]
-
-
-def _origin(tensor: str, nodes: Mapping[str, Any]) -> str:
-    seen = set[str]()
-    while (node := nodes.get(source_of(tensor))) is not None and node.op in _PASSING and node.name not in seen:
-        seen.add(node.name)
-        tensor = node.input[0]
-    return tensor
+                    yield origin(node.input[0], nodes), entries[index]
 
 
 def _entries(restore: Any, nodes: Mapping[str, Any]) -> Iterator[Key]:

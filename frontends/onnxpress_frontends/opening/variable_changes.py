@@ -10,12 +10,11 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.opening.function_library import called_functions
-from onnxpress_frontends.opening.saver_keys import VARIABLES
+from onnxpress_frontends.opening.variables import VARIABLES, origin
 from onnxpress_frontends.reachability import called, closure, source_of
 
 _CHANGES = ("Assign", "Scatter", "Apply", "SparseApply", "ResourceApply", "ResourceSparseApply", "ResourceScatter")
 _HARMLESS = frozenset(("ScatterNd", "ScatterNdNonAliasingAdd"))
-_PASSING = frozenset(("Identity", "Switch", "RefSwitch", "Enter", "RefEnter", "RefIdentity"))
 _RESOURCE = 20
 """Value of TensorFlow's ``DataType``."""
 
@@ -42,13 +41,13 @@ def _refuse(
 ) -> None:
     outputs = list(outputs)
     needed = closure(nodes, outputs, control=False)
-    read = {_variable(name, nodes) for node in needed for name in nodes[node].input} | needed
+    read = {_target(name, nodes) for node in needed for name in nodes[node].input} | needed
     for name in sorted(closure(nodes, outputs, control=True)):
         node = nodes[name]
         if not (_is_change(node) or not changing.isdisjoint(called(node))):
             continue
         targets = node.input[:1] if _is_change(node) else node.input
-        for variable in sorted({_variable(target, nodes) for target in targets} & read & variables):
+        for variable in sorted({_target(target, nodes) for target in targets} & read & variables):
             raise UnsupportedModel(
                 f"{source}: the outputs wait for {node.op} {name!r}, which changes variable {variable!r} that they "
                 "read; ONNX cannot say so, name outputs before it or export the graph for inference"
@@ -64,9 +63,5 @@ def _is_change(node: Any) -> bool:
     return bool(node.input) and node.op.startswith(_CHANGES) and node.op not in _HARMLESS
 
 
-def _variable(tensor: str, nodes: Mapping[str, Any]) -> str:
-    seen = set[str]()
-    while (node := nodes.get(source_of(tensor))) is not None and node.op in _PASSING and node.name not in seen:
-        seen.add(node.name)
-        tensor = node.input[0]
-    return source_of(tensor)
+def _target(tensor: str, nodes: Mapping[str, Any]) -> str:
+    return source_of(origin(tensor, nodes))

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.opening.checkpoints import Checkpoint
 from onnxpress_frontends.opening.detached_weights import LARGEST_CONSTANT, fix, stand_in
-from onnxpress_frontends.opening.saver_keys import VARIABLES, Key
+from onnxpress_frontends.opening.names import listed
+from onnxpress_frontends.opening.saver_keys import Key
+from onnxpress_frontends.opening.variables import VARIABLES
 from onnxpress_frontends.tensorflow_import import import_tensorflow
 
 if TYPE_CHECKING:
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 _REFERENCE_OPS = {
     f"Ref{name}": name for name in ("Identity", "Switch", "Merge", "Enter", "Exit", "NextIteration", "Select")
 }
+
+
+_OTHER = "give the checkpoint that belongs to this graph"
 
 
 class Values(Protocol):
@@ -52,28 +57,34 @@ class CheckpointValues:
             return {}
         checkpoint = Checkpoint(self._prefix)
         keys = {name: self._keys[name] for name in nodes}
-        shapes, title = checkpoint.shapes, self._prefix
-        missing = sorted({key.name for key in keys.values() if key.name not in shapes})
+        missing = sorted({key.name for key in keys.values() if key.name not in checkpoint.shapes})
         if missing:
             raise InvalidModel(
-                f"checkpoint {title} lacks {len(missing)} of the {len(nodes)} variables that the outputs need: "
-                f"{_listed(missing)}; it has {_listed(sorted(shapes))}; give the checkpoint that belongs to this graph"
+                f"checkpoint {self._prefix} lacks {len(missing)} of the {len(nodes)} variables that the outputs need: "
+                f"{listed(missing, 4)}; it has {listed([*checkpoint.shapes], 4)}; {_OTHER}"
             )
-        for name, node in nodes.items():
-            expected, found = _declared(node), keys[name].shape(shapes[keys[name].name])
-            if expected is not None and not _fits(expected, found):
-                raise InvalidModel(
-                    f"variable {name!r} has shape {_shown(expected)} in the graph and {_shown(found)} in checkpoint "
-                    f"{title}; give the checkpoint that belongs to this graph"
-                )
+        for name, key in keys.items():
+            self._refuse_misfit(nodes[name], key.shape(checkpoint.shapes[key.name]))
         arrays = {name: key.cut(checkpoint.read(key.name)) for name, key in keys.items()}
         for name, array in arrays.items():
-            if import_tensorflow().as_dtype(array.dtype).as_datatype_enum != nodes[name].attr["dtype"].type:
-                raise InvalidModel(
-                    f"variable {name!r} has another type than in checkpoint {title}, where it is {array.dtype.name}; "
-                    "give the checkpoint that belongs to this graph"
-                )
+            self._refuse_type(nodes[name], array)
         return arrays
+
+    def _refuse_misfit(self, node: Any, found: tuple[int, ...]) -> None:
+        declared = node.attr["shape"].shape
+        expected = tuple(dim.size for dim in declared.dim)
+        if not declared.unknown_rank and not _fits(expected, found):
+            raise InvalidModel(
+                f"variable {node.name!r} has shape {_shown(expected)} in the graph and {_shown(found)} in checkpoint "
+                f"{self._prefix}; {_OTHER}"
+            )
+
+    def _refuse_type(self, node: Any, array: Array) -> None:
+        if import_tensorflow().as_dtype(array.dtype).as_datatype_enum != node.attr["dtype"].type:
+            raise InvalidModel(
+                f"variable {node.name!r} has another type than in checkpoint {self._prefix}, where it is "
+                f"{array.dtype.name}; {_OTHER}"
+            )
 
 
 class NoValues:
@@ -125,11 +136,6 @@ def give_values(graph: Any, values: Values) -> tuple[dict[str, Array], dict[str,
     return weights, variables
 
 
-def _declared(node: Any) -> tuple[int, ...] | None:
-    shape = node.attr["shape"].shape
-    return None if shape.unknown_rank else tuple(dim.size for dim in shape.dim)
-
-
 def _fits(declared: tuple[int, ...], found: tuple[int, ...]) -> bool:
     """Early graphs say () where they mean that the shape is not known."""
     pairs = zip(declared, found, strict=False)
@@ -138,8 +144,3 @@ def _fits(declared: tuple[int, ...], found: tuple[int, ...]) -> bool:
 
 def _shown(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "()"
-
-
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(map(repr, names[:4])) or "nothing"
-    return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from graphs_of_tensorflow_1 import control_flow, placeholder, train_graph, variable
-from onnxpress.errors import InvalidModel, InvalidOption
+from onnxpress.errors import InvalidOption
 from onnxpress_frontends.opening.graph_outputs import find_output
 
 
@@ -104,10 +104,3 @@ def test_variables_of_a_loop_that_nothing_uses_are_no_answers(tf: Any, found: An
             tf.identity(state * 2.0, name="y")
 
     assert found(build) == "y:0"
-
-
-def test_a_dangling_edge(tf: Any) -> None:
-    graph = tf.compat.v1.GraphDef()
-    graph.node.add(name="y", op="Relu", input=["gone"])
-    with pytest.raises(InvalidModel, match="is corrupt: node 'y' uses 'gone', which is not there"):
-        find_output(graph, "graph.pb")
