@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from costs import Cost, in_child, resident_mb, run_child
-from networks import blotches, build
+from networks import blotches, build, pixel_range
 from results import Goal, quick, write
 
 BOUNDS = {"MobileNetV2": (1.0, None), "ResNet50": (2.0, 500.0), "EfficientNetB7": (10.0, 1200.0)}
@@ -50,7 +50,7 @@ def child(*, network: str, model: str, tool: str, out: str) -> Cost:
     return cost
 
 
-def difference(one: Path, other: Path) -> float:
+def difference(network: str, one: Path, other: Path) -> float:
     """The largest difference of the outputs, over the largest output of `other`."""
     from onnxpress.runtime import Session
 
@@ -59,7 +59,8 @@ def difference(one: Path, other: Path) -> float:
         session = Session(path)
         (port,) = session.inputs
         sizes = [size if isinstance(size, int) else 2 for size in port.shape or ()]
-        images = blotches(*sizes[:3], low=-1, high=1, seed=1)
+        low, high = pixel_range(network)
+        images = blotches(*sizes[:3], low=low, high=high, seed=1)
         outputs += session.run({port.name: images}).values()
     return float(np.abs(outputs[0] - outputs[1]).max() / np.abs(outputs[1]).max())
 
@@ -76,7 +77,7 @@ def main() -> None:
             in_child(__file__, case | {"tool": "keras", "out": ""})
             paths = {tool: Path(folder) / f"{index}.onnx" for index, tool in enumerate((BARE, TIDY, "tf2onnx"))}
             costs = {tool: in_child(__file__, case | {"tool": tool, "out": str(path)}) for tool, path in paths.items()}
-            apart = {tool: difference(path, paths["tf2onnx"]) for tool, path in paths.items()}
+            apart = {tool: difference(network, path, paths["tf2onnx"]) for tool, path in paths.items()}
             nodes = {tool: len(onnx.load(path).graph.node) for tool, path in paths.items()}
             megabytes = paths[BARE].stat().st_size / 1e6
         extra = {tool: cost.peak_mb - cost.idle_mb for tool, cost in costs.items()}

@@ -10,19 +10,16 @@ from typing import Any
 import numpy as np
 
 _PIXELS = 8 * 224 * 224
+_PREPROCESSING = ("ConvNeXt", "EfficientNet", "MobileNetV3")
 
 
-def build(
-    name: str, *, size: int | None = None, seed: int = 0, low: float = -1.0, high: float = 1.0, **options: Any
-) -> Any:
+def build(name: str, *, size: int | None = None, seed: int = 0, **options: Any) -> Any:
     """A member of keras.applications without softmax, its statistics taken from eight images of 224 x 224, say.
 
     Args:
         name: As in ``keras.applications``, e.g. ``ResNet50``.
         size: Height and width of its images; None for its own.
         seed: Of the weights and the images.
-        low: The least that is in the images.
-        high: The most that is in them.
         **options: Of the member, e.g. ``include_top``.
     """
     import keras
@@ -33,8 +30,14 @@ def build(
     model = getattr(keras.applications, name)(weights=None, **shape, **top, **options)
     height, width = (axis or 96 for axis in model.input_shape[1:3])
     count = min(8, max(1, _PIXELS // (height * width)))
+    low, high = pixel_range(name, **options)
     calibrate(model, blotches(count, height, width, low=low, high=high, seed=seed))
     return model
+
+
+def pixel_range(name: str, *, include_preprocessing: bool = True, **_: Any) -> tuple[float, float]:
+    """The least and the most that a member of keras.applications takes; some have their preprocessing inside."""
+    return (0.0, 255.0) if name.startswith(_PREPROCESSING) and include_preprocessing else (-1.0, 1.0)
 
 
 def blotches(count: int, height: int, width: int, *, low: float, high: float, seed: int) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from networks import blotches, build
+from networks import blotches, build, pixel_range
 from onnxpress import convert
 from onnxpress.runtime import Session
 from onnxpress_frontends import tensorflow_source
@@ -45,11 +45,11 @@ PREPROCESSING = ("MobileNetV3Small", "EfficientNetV2B0", "ConvNeXtTiny")
 """Families that can leave their preprocessing out."""
 
 
-def check(model: Any, *, low: float = -1, high: float = 1, size: int | None = None) -> ir.Model:
+def check(name: str, *, size: int, **options: Any) -> ir.Model:
     """Convert, and assert that what is read and what the recipe makes of it give what TensorFlow gives."""
-    (image,) = model.inputs
-    height, width = (axis or size for axis in image.shape[1:3])
-    images = blotches(2, height, width, low=low, high=high, seed=1)
+    model = build(name, size=size if options.get("include_top", True) else None, **options)
+    low, high = pixel_range(name, **options)
+    images = blotches(2, size, size, low=low, high=high, seed=1)
     expected = model(images, training=False).numpy()
     scale = np.abs(expected).max()
     assert np.isfinite(scale) and scale > 0
@@ -63,28 +63,24 @@ def check(model: Any, *, low: float = -1, high: float = 1, size: int | None = No
 
 @pytest.mark.parametrize("name", QUICK)
 def test_a_network_gives_what_it_gives_in_tensorflow(name: str) -> None:
-    check(build(name, size=64))
+    check(name, size=64)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize(("name", "size"), FAMILIES.items())
 def test_every_family(name: str, size: int) -> None:
-    check(build(name, size=size))
+    check(name, size=size)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", PREPROCESSING)
 @pytest.mark.parametrize("inside", [True, False])
 def test_images_before_and_behind_preprocessing(name: str, inside: bool) -> None:
-    low, high = (0, 255) if inside else (-1, 1)
-    check(build(name, size=64, low=low, high=high, include_preprocessing=inside), low=low, high=high)
+    check(name, size=64, include_preprocessing=inside)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", ["MobileNetV2", "EfficientNetV2B0", "ConvNeXtTiny", "ResNet50V2"])
 def test_images_of_any_size(name: str) -> None:
-    model = build(name, include_top=False)
-    assert model.inputs[0].shape[1:3] == (None, None)
-    converted = check(model, size=96)
+    converted = check(name, size=96, include_top=False)
     assert not any(isinstance(axis, int) for axis in converted.graph.inputs[0].shape[:3])
-    check(model, size=64)
