@@ -13,7 +13,15 @@ from pathlib import Path
 
 from results import FOLDER, quick
 
-BENCHMARKS = ("graph_work", "large_model", "latency", "efficientnet_lite0", "real_files", "calibration")
+BENCHMARKS = (
+    "graph_work",
+    "large_model",
+    "latency",
+    "efficientnet_lite0",
+    "real_files",
+    "tf2onnx_failures",
+    "calibration",
+)
 
 
 def main() -> int:
