@@ -20,17 +20,21 @@ from onnxpress_frontends.tensorflow_import import import_keras, import_tensorflo
 
 _FUNCTION = re.compile(
     r"""(compat\.v1\.)?(
-    (math|nn|linalg|bitwise|signal|__operators__)\.[a-z][a-z0-9_]*
+    (math|nn|linalg|bitwise|signal|__operators__)\.(?!\w*sampler|dropout|fractional)[a-z][a-z0-9_]*
+    |quantization\.fake_quant_with_min_max_\w+
     |image\.(resize\w*|adjust_\w+|flip_\w+|rot90|transpose|\w+_to_\w+|central_crop|crop_and_resize|per_image_\w+
         |extract_patches|pad_to_bounding_box|crop_to_bounding_box|convert_image_dtype|image_gradients|sobel_edges)
-    |abs|add|add_n|argmax|argmin|argsort|sort|batch_to_space|space_to_batch|broadcast_to|cast|clip_by_\w+|concat|cos
-    |cosh|cumsum|divide|depth_to_space|space_to_depth|einsum|equal|exp|expand_dims|eye|fill|floor|gather|gather_nd
-    |greater|greater_equal|identity|less|less_equal|logical_\w+|matmul|maximum|minimum|meshgrid|multiply|negative|norm
-    |not_equal|one_hot|ones|ones_like|pad|pow|range|rank|realdiv|reduce_\w+|repeat|reshape|reverse|roll|round|rsqrt
-    |scalar_mul|shape|sigmoid|sign|sin|sinh|size|slice|split|sqrt|square|squeeze|stack|stop_gradient|strided_slice
-    |subtract|tan|tanh|tensordot|tile|transpose|truediv|unstack|where|zeros|zeros_like)""",
+    |abs|add|add_n|argmax|argmin|argsort|batch_to_space|batch_to_space_nd|broadcast_to|cast|clip_by_\w+|concat|cos
+    |cosh|cumsum|depth_to_space|divide|einsum|ensure_shape|equal|exp|expand_dims|eye|fill|floor|floor_div|floordiv
+    |floormod|gather|gather_nd|greater|greater_equal|identity|less|less_equal|logical_\w+|matmul|maximum|minimum|mod
+    |multiply|negative|norm|not_equal|one_hot|ones|ones_like|pad|pow|range|rank|realdiv|reduce_\w+|repeat|reshape
+    |reverse|roll|round|rsqrt|scalar_mul|shape|sigmoid|sign|sin|sinh|size|slice|sort|space_to_batch
+    |space_to_batch_nd|space_to_depth|split|sqrt|square|squeeze|stack|stop_gradient|strided_slice|subtract|tan|tanh
+    |tensordot|tile|transpose|truediv|unstack|where|zeros|zeros_like)""",
     re.VERBOSE,
 )
+"""The candidate samplers of `tf.nn` read files; dropout and fractional pooling are random."""
+
 _HARD_SIGMOID = "hard_sigmoid of Keras 2"
 _SLICE = {"start", "stop", "step"}
 _ACTIVATION_KEYS = ("activation", "recurrent_activation")

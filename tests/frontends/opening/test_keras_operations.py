@@ -21,6 +21,7 @@ from onnxpress_frontends.opening.keras_operations import custom_objects, functio
         "image.resize",
         "concat",
         "linalg.norm",
+        "quantization.fake_quant_with_min_max_vars",
     ],
 )
 def test_functions_that_compute_numbers_are_found(name: str) -> None:
@@ -43,6 +44,8 @@ def test_functions_that_compute_numbers_are_found(name: str) -> None:
         "load_library",
         "raw_ops.ReadFile",
         "nn.RNNCellDeviceWrapper",
+        "nn.fixed_unigram_candidate_sampler",
+        "nn.dropout",
         "image.decode_image",
         "",
     ],
