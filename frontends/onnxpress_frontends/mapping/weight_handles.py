@@ -1,12 +1,13 @@
 """Big weights stay outside the graph while it is converted: a placeholder, the handle, stands for each.
 
 tf2onnx copies every constant of a graph many times over.  To most operators a weight that is computed is as good as one
-that is known, and for those alone a handle stands; others, recurrent layers first of all, must see the values.
+that is known, and for those alone a handle stands; others must see the values.  What a loop or a branch takes is
+computed to its body in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ _SMALL = 4096
 
 _PASS_ON = frozenset(("Identity", "Snapshot", "StopGradient"))
 
-_INDIFFERENT: Mapping[str, tuple[int, ...]] = {
+_INDIFFERENT: Mapping[str, Container[int]] = {
     "Conv2D": (1,),
     "Conv2DBackpropInput": (1,),
     "Conv3D": (1,),
@@ -42,6 +43,8 @@ _INDIFFERENT: Mapping[str, tuple[int, ...]] = {
     "BiasAdd": (1,),
     "FakeQuantWithMinMaxArgs": (0,),
     "Dequantize": (0,),
+    **dict.fromkeys(("While", "StatelessWhile"), range(2, 2**31)),
+    **dict.fromkeys(("If", "StatelessIf"), range(1, 2**31)),
 }
 """Operator to the inputs where tf2onnx treats a computed weight as a constant one."""
 
