@@ -37,7 +37,7 @@ class Rewriting:
 
     def write(self) -> bool:
         """Write all; returns whether anything had to change."""
-        uses = [use for uses in self.network.uses.values() for use in uses]
+        uses = [use for value, uses in self.network.uses.items() for use in uses if use.node or not constant(value)]
         uses.sort(key=lambda use: use.seen.nodes)  # what is written for one is there for the next
         arranging = Arranging(self.network, self.names)
         self.demanded = {use: arranging.demanded(use) for use in uses}

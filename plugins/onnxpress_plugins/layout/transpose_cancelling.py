@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import Context, Pass
 from onnxpress.opset import at_least
 from onnxpress.records import Notes
+from onnxpress.verify import verify
 from onnxpress_plugins.layout.arrangement import essence
 from onnxpress_plugins.layout.expansion import settle
 from onnxpress_plugins.layout.network import Network, Use
@@ -51,13 +52,14 @@ class CancelTransposes(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, any(modified))
 
     def _raised(self, model: ir.Model) -> ir.Model | None:
-        """`model`, or a copy at the opset that this takes; None where ONNX cannot raise it."""
+        """`model`, or a copy at the opset that this takes; None where ONNX does not raise it to a valid model."""
         if model.opset_imports.get("", OPSET) >= OPSET:
             return model
         copy = model.clone()
         try:
             at_least(copy, OPSET)
-        except UnsupportedModel as error:
+            verify(copy)
+        except (UnsupportedModel, InvalidModel) as error:
             for node in model.graph.all_nodes():
                 if node.op_type == "Transpose":
                     self._notes.decline(node, str(error))

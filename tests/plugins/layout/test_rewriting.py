@@ -51,6 +51,11 @@ def test_a_constant_seen_through_a_view() -> None:
     assert types(cancelled(graph(body, s=numbers(4, 8), **CONV))) == ["Conv", "Mul"]
 
 
+def test_an_output_that_is_a_constant_stays() -> None:
+    made = graph("y = Transpose(s) z = Relu(x)", y="y, z", s=numbers(4, 8))
+    assert types(cancelled(made)) == ["Transpose", "Relu"]
+
+
 def test_the_same_model_gives_the_same_bytes() -> None:
     body = f"a = Conv(x, w) b = {TO_LAST}(a) c = Mul(b, s) d = {TO_LAST}(a) e = MatMul(d, m) y = Add(c, e)"
     made = graph(body, s=numbers(4), m=numbers(4, 4), **CONV)

@@ -119,6 +119,19 @@ def test_a_model_that_cannot_be_raised_is_declined() -> None:
     assert notes.declined[0].reason.startswith("the model is at opset 11 and cannot be raised to 13: ")
 
 
+def test_a_model_that_is_no_longer_valid_when_raised_is_declined() -> None:
+    """ONNX's converter keeps the batch axis of Scan's opset 8, which opset 9 has not."""
+    made = parsed(
+        """<ir_version: 10, opset_import: ["" : 8]> g (float[1,2] a, float[1,2,3] x) => (float[3,1,2] y) {
+            t = Transpose<perm = [0, 2, 1]>(x)
+            s, p = Scan<num_scan_inputs = 1, body = b (float[2] c, float[2] d) => (float[2] e, float[2] f) {
+                e = Add(c, d) f = Identity(e) }>("", a, t)
+            y = Transpose<perm = [1, 0, 2]>(p) }"""
+    )
+    after, notes = apply(CANCEL_TRANSPOSES, made)
+    assert after.opset_imports[""] == 8 and len(notes.declined) == 2
+
+
 def test_it_declines_with_the_reason() -> None:
     body = f"a = Conv(x, w) b = {TO_LAST}(a) c = LayerNormalization(b, g) d = {TO_FIRST}(c) y = Conv(d, w)"
     after, notes = cancelled(graph(body, g=numbers(4), **CONV), atol=1e-5)
