@@ -1,4 +1,4 @@
-"""tf2onnx's own graph optimisers, run without the copies that its own loop makes, three of them mended.
+"""tf2onnx's own graph optimisers, run without the copies that its own loop makes, four of them mended.
 
 Its loop copies the graph, weights and all, before each of twelve optimisers, so that one that fails can be undone. Here
 a failure means that the graph is mapped again, and optimised without that one.
@@ -7,7 +7,7 @@ Of nodes that compute the same, or that give one value two names, tf2onnx keeps 
 one process to the next; here the first by name stays.  And its Transpose optimiser fails on a scalar added after a
 convolution without bias (the hard swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a
 scalar passes as any operand does.  It also passes what carries a grid (`quantization_carriers`), whose axis moves with
-it.
+it.  For Einsum see `einsum_spelling`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.mapping import grid_attributes
+from onnxpress_frontends.mapping.einsum_spelling import decompose
 from onnxpress_frontends.mapping.quantization_carriers import CARRIER
 
 
@@ -62,6 +63,7 @@ def _run(working: Mapping[str, Any], graph: Any) -> tuple[str, Exception] | None
 def optimizers() -> dict[str, Any]:
     """Name to class, in the order in which tf2onnx runs them."""
     from tf2onnx import optimizer
+    from tf2onnx.optimizer.einsum_optimizer import EinsumOptimizer
     from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
     from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
     from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
@@ -95,7 +97,12 @@ def optimizers() -> dict[str, Any]:
                 node.set_attr(grid_attributes.AXIS, perm[axis] - len(perm))
             return True
 
+    class DecomposeEinsum(EinsumOptimizer):  # type: ignore[misc]
+        def _optimize_einsum(self, node: Any, graph: Any) -> bool:
+            return decompose(node, graph)
+
     mended = {
+        "einsum_optimizer": DecomposeEinsum,
         "merge_duplication": MergeDuplicatedNodes,
         "remove_identity": RemoveIdentity,
         "optimize_transpose": PushTranspose,
