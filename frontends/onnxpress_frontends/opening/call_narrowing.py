@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, MutableSequence
 from typing import Any
 
+from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.reachability import closure, keep_reachable, source_of
 
 _CALLS = frozenset(("PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "Case", "StatelessCase"))
@@ -17,6 +18,9 @@ _LOOPS = frozenset(("While", "StatelessWhile"))
 _CHOICE = frozenset(("If", "StatelessIf", "Case", "StatelessCase"))
 _COUNTERS = frozenset((0, 1))
 """Rounds, and the most there may be: the first variables of every loop that Python made, used or not."""
+
+_DEEPEST, _MOST = 100, 10_000
+"""Calls inside calls, and calls in all, that no graph reaches which ends."""
 
 _BRANCHES = ("f", "then_branch", "else_branch")
 
@@ -26,6 +30,9 @@ def narrow_calls(graph: Any, outputs: Collection[str]) -> dict[str, str]:
 
     Returns:
         New names of those outputs that are results of a call.
+
+    Raises:
+        UnsupportedModel: A function calls itself.
     """
     narrowing = _Narrowing(graph)
     renamed = narrowing.scope(graph.node, outputs, inside=False)
@@ -38,6 +45,7 @@ class _Narrowing:
 
     def __init__(self, graph: Any) -> None:
         self._library = {function.signature.name: function for function in graph.library.function}
+        self._depth = 0
         self.made: list[Any] = []
 
     def scope(self, nodes: MutableSequence[Any], ends: Collection[str], *, inside: bool) -> dict[str, str]:
@@ -93,6 +101,10 @@ class _Narrowing:
 
     def _copy(self, name: str, results: list[int]) -> Any:
         """A version of a function that returns only some of its results, and is itself narrowed."""
+        if self._depth >= _DEEPEST or len(self.made) >= _MOST:
+            raise UnsupportedModel(
+                f"function {name!r} of the graph calls itself, or others without end; ONNX has no such calls"
+            )
         function = type(self._library[name])()
         function.CopyFrom(self._library[name])
         function.signature.name = f"{name}_narrow_{len(self.made)}"
@@ -103,7 +115,9 @@ class _Narrowing:
         function.control_ret.clear()
         del function.signature.control_output[:]
         keep_reachable(function.node_def, ends.values())
+        self._depth += 1
         renamed = self.scope(function.node_def, list(ends.values()), inside=True)
+        self._depth -= 1
         function.ret.clear()
         for key, end in ends.items():
             function.ret[key] = renamed.get(end, end)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from onnxpress_frontends.reachability import source_of
+from onnxpress_frontends.reachability import in_order, source_of
 
 _SWITCHES = frozenset(("Switch", "RefSwitch"))
 _MERGES = frozenset(("Merge", "RefMerge"))
@@ -34,46 +34,34 @@ def resolve(graph: Any, known: Mapping[str, bool]) -> None:
     Every variable counts as initialised.
     """
     nodes = {node.name: node for node in graph.node}
-    values = _Values(nodes, known)
+    values = _known_values(nodes, known)
     outcomes = {
-        name: outcome
+        name: values[source_of(node.input[1])]
         for name, node in nodes.items()
-        if node.op in _SWITCHES and (outcome := values.of(node.input[1])) is not None
+        if node.op in _SWITCHES and source_of(node.input[1]) in values
     }
     for node in graph.node:
-        if node.op in _IFS and (outcome := values.of(node.input[0])) is not None:
-            _call(node, "then_branch" if outcome else "else_branch")
+        if node.op in _IFS and source_of(node.input[0]) in values:
+            _call(node, "then_branch" if values[source_of(node.input[0])] else "else_branch")
     if outcomes:
         _take_branches(graph, outcomes)
 
 
-class _Values:
-    """The truth of the boolean tensors that can be known."""
-
-    def __init__(self, nodes: Mapping[str, Any], known: Mapping[str, bool]) -> None:
-        self._nodes = nodes
-        self._known: dict[str, bool | None] = dict(known)
-
-    def of(self, tensor: str) -> bool | None:
-        """The value of a scalar; None if it is not known.  A chain longer than Python's stack is not known."""
-        name = source_of(tensor)
-        if name not in self._known:
-            self._known[name] = None
-            self._known[name] = self._compute(self._nodes.get(name))
-        return self._known[name]
-
-    def _compute(self, node: Any) -> bool | None:
-        if node is None:
-            return None
+def _known_values(nodes: Mapping[str, Any], known: Mapping[str, bool]) -> dict[str, bool]:
+    """The truth of the boolean scalars that can be known, by node name."""
+    values = dict(known)
+    for node in in_order(nodes.values()):
         if node.op in _INITIALISED:
-            return True
-        if node.op == "Const":
+            values[node.name] = True
+        elif node.op == "Const":
             tensor = node.attr["value"].tensor
-            return bool(tensor.bool_val[0]) if len(tensor.bool_val) == 1 and not tensor.tensor_shape.dim else None
-        if node.op not in _LOGIC:
-            return None
-        values = [self.of(name) for name in node.input if not name.startswith("^")]
-        return None if None in values or not values else _LOGIC[node.op](*values)
+            if len(tensor.bool_val) == 1 and not tensor.tensor_shape.dim:
+                values[node.name] = tensor.bool_val[0]
+        elif node.op in _LOGIC:
+            sources = [source_of(name) for name in node.input if not name.startswith("^")]
+            if sources and all(name in values for name in sources):
+                values[node.name] = _LOGIC[node.op](*(values[name] for name in sources))
+    return values
 
 
 def _call(node: Any, branch: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from graphs_of_tensorflow_1 import control_flow, placeholder, values
+from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.opening.call_narrowing import narrow_calls
 from onnxpress_frontends.reachability import keep_reachable
 
@@ -86,3 +87,26 @@ def test_a_call_as_the_output_itself(tf: Any) -> None:
     graph, result = narrowed(tf, graph, f"{call}:1")
     assert result == f"{call}:0"
     np.testing.assert_allclose(run(tf, graph, result, x=values(3)), np.exp(values(3)), rtol=1e-6)
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+def test_functions_that_call_themselves(tf: Any, calls: int) -> None:
+    with tf.Graph().as_default() as built:
+
+        @tf.function(autograph=False)
+        def turn(x: Any) -> Any:
+            return tf.tanh(x)
+
+        tf.identity(turn(placeholder(tf, "x", 3)), name="y")
+    graph = built.as_graph_def()
+    (function,) = graph.library.function
+    (tanh,) = (node for node in function.node_def if node.op == "Tanh")
+    (call,) = (node for node in graph.node if node.op == "PartitionedCall")
+    argument = tanh.input[0]
+    tanh.CopyFrom(call)
+    tanh.input[:] = [argument]
+    function.node_def.add().CopyFrom(tanh)
+    function.node_def[-1].name, function.node_def[-1].input[0] = "again", f"{tanh.name}:output:0"
+    function.ret[function.signature.output_arg[0].name] = "again:output:0" if calls == 2 else f"{tanh.name}:output:0"
+    with pytest.raises(UnsupportedModel, match=r"function '__inference_turn_\d+' of the graph calls itself, or others"):
+        narrow_calls(graph, ["y:0"])

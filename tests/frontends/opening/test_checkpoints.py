@@ -88,3 +88,10 @@ def test_paths_that_are_no_checkpoint(tmp_path: Path) -> None:
 def test_a_folder_s_file_without_an_end(tmp_path: Path) -> None:
     (tmp_path / "checkpoint").write_text('model_checkpoint_path: "model-7\nall: "x"\n')
     assert find_prefix(tmp_path) == f"{tmp_path}/"
+
+
+def test_the_prefix_on_its_own_way_through_core(plain: Any, tmp_path: Path) -> None:
+    from onnxpress.workflow import convert
+
+    result = convert(plain.source.with_suffix(""), out=tmp_path / "model.onnx", outputs=["y"])
+    assert (tmp_path / "model.onnx").is_file() and [value.name for value in result.model.graph.outputs] == ["y"]

@@ -113,3 +113,14 @@ def test_which_branch_a_merge_took(tf: Any) -> None:
     (chosen,) = (node for node in graph.node if node.name == "cond/Merge/chosen")
     (which,) = (node for node in graph.node if node.name == "which")
     assert (list(which.input), list(chosen.attr["value"].tensor.int_val)) == (["cond/Merge/chosen"], [1])
+
+
+def test_a_chain_longer_than_python_s_stack(tf: Any) -> None:
+    graph = condition(tf, 1)
+    for index in range(3000):
+        graph.node.add(name=f"chain{index}", op="LogicalNot", input=[f"chain{index - 1}" if index else "flag"])
+    for node in graph.node:
+        if node.op == "Switch":
+            node.input[1] = "chain2999"
+    resolve(graph, {"flag": True})
+    assert operators(graph) & {"Relu", "Tanh"} == {"Relu"}
