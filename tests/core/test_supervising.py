@@ -125,3 +125,26 @@ def test_the_second_process_dies_with_the_first(tmp_path: Path) -> None:
     process.kill()
     process.communicate(timeout=60)  # returns when the second has closed its end of the pipes
     assert process.returncode == -signal.SIGKILL
+
+
+def test_a_terminal_stays_one_and_ctrl_c_reaches_the_second_process_once(tmp_path: Path) -> None:
+    import pty
+
+    work = (
+        "native('chatter')\nprint(sys.stdout.isatty(), sys.stderr.isatty())\ntry:\n    Path('ready').touch()\n"
+        "    time.sleep(60)\nexcept KeyboardInterrupt:\n    time.sleep(0.3)\n    print('cleaned up')\nreturn 7"
+    )
+    indented = "\n".join(f"    {line}" for line in work.splitlines())
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(tmp_path)
+        os.environ.pop("ONNXPRESS_DEBUG", None)
+        os.execv(sys.executable, [sys.executable, "-c", PROGRAM.format(work=indented)])
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "ready").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.write(terminal, b"\x03")
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 7
+    shown = os.read(terminal, 4096).decode().split()
+    assert shown == ["True", "True", "^Ccleaned", "up"]

@@ -10,7 +10,7 @@ node is the border.  A part is worth a word if it holds a layer with weights.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from onnxpress_frontends.opening.feeding import tensor_specs
@@ -45,14 +45,13 @@ def suggest_cuts(source: NamedFunction, frozen: Frozen, foreign: Collection[str]
         foreign: The nodes to avoid.
     """
     graph = _Graph(frozen, source.title)
+    foreign = graph.with_regions(foreign)
     names = {end.tensor.name: end.name for end in (*source.inputs, *source.outputs)}
     before, (starts, after) = graph.ends_before(foreign), graph.ends_after(foreign)
+    given = f"--inputs {_listed(starts, names)} --outputs {_listed(after, names)}"
     parts = {
         f"the part before them with --outputs {_listed(before, names)}": (frozen.inputs, before),
-        f"the part after them with --inputs {_listed(starts, names)} --outputs {_listed(after, names)}": (
-            starts,
-            after,
-        ),
+        f"the part after them with {given}": (starts, after),
     }
     layers = {text: graph.layers(*ends) for text, ends in parts.items() if all(0 < len(end) <= _MOST for end in ends)}
     return sorted((text for text in layers if layers[text]), key=lambda text: -layers[text])
@@ -77,10 +76,15 @@ class _Graph:
         for user, tensors in self._sources.items():
             for tensor in tensors:
                 self._users.setdefault(source_of(tensor), []).append((tensor, user))
-        tensors = list(dict.fromkeys((*(name for names in self._sources.values() for name in names), *frozen.outputs)))
+        used = (tensor for tensors in self._sources.values() for tensor in tensors)
+        tensors = list(dict.fromkeys((*used, *frozen.inputs, *frozen.outputs)))
         self._specs = dict(zip(tensors, tensor_specs(frozen.graph, tensors, title), strict=True))
         branching = [name for name, node in self._nodes.items() if node.op in _OPENING]
         self._inside = self._spread(branching, lambda _, user: self._nodes[user].op not in _CLOSING)
+
+    def with_regions(self, nodes: Collection[str]) -> Collection[str]:
+        """`nodes`, and all that is inside branches and loops if one of them is."""
+        return nodes if self._inside.keys().isdisjoint(nodes) else {**dict.fromkeys(nodes), **self._inside}
 
     def ends_before(self, foreign: Collection[str]) -> list[str]:
         """The last tensors that depend on the values of an input and on no foreign node."""
@@ -98,17 +102,18 @@ class _Graph:
     def ends_after(self, foreign: Collection[str]) -> tuple[list[str], list[str]]:
         """The tensors at which the graph can be entered behind all foreign nodes, and the outputs they lead to."""
         strings = [source_of(name) for name in self._frozen.inputs if not self._is_numeric(name)]
-        lost = self._spread(
-            [*foreign, *strings], lambda tensor, user: user in self._inside or not self._can_be_fed(tensor)
-        )
+        lost = self._spread([*foreign, *strings], lambda tensor, _: not self._can_be_fed(tensor))
         ends = [tensor for tensor in self._frozen.outputs if source_of(tensor) not in lost]
         starts = self._entered(ends, lost)
-        for name in self._spread(map(source_of, starts), lambda _, user: self._nodes[user].op not in _LAYERS):
-            passed = self._entered(ends, {name})
-            if len(starts) > 1 and passed and all(map(self._can_be_fed, passed)) and self._avoids(ends, name, lost):
-                starts = passed
+        if len(starts) > 1:
+            following = self._spread(map(source_of, starts), lambda _, user: self._nodes[user].op not in _LAYERS)
+            starts = next(filter(None, (self._gate(name, ends, lost) for name in following)), starts)
         kept = self._upstream(ends, {source_of(start) for start in starts})
         return [*(name for name in self._frozen.inputs if source_of(name) in kept), *starts], ends
+
+    def layers(self, starts: Iterable[str], ends: Iterable[str]) -> int:
+        """How many layers with weights there are between two sets of tensors."""
+        return sum(self._nodes[name].op in _LAYERS for name in self._upstream(ends, {source_of(s) for s in starts}))
 
     def _entered(self, ends: Iterable[str], nodes: Collection[str]) -> list[str]:
         """The tensors that come out of `nodes` on the way to `ends`."""
@@ -116,20 +121,19 @@ class _Graph:
         taken = (tensor for name in self._nodes if name in kept for tensor in self._sources[name])
         return [tensor for tensor in dict.fromkeys(taken) if source_of(tensor) in nodes]
 
-    def _avoids(self, ends: Iterable[str], name: str, lost: Collection[str]) -> bool:
-        """Whether nothing but node `name` leads from `lost` to `ends`."""
-        return self._upstream(ends, {name}).isdisjoint(lost)
-
-    def layers(self, starts: Iterable[str], ends: Iterable[str]) -> int:
-        """How many layers with weights there are between two sets of tensors."""
-        return sum(self._nodes[name].op in _LAYERS for name in self._upstream(ends, {source_of(s) for s in starts}))
+    def _gate(self, name: str, ends: Sequence[str], lost: Collection[str]) -> list[str]:
+        """What comes out of node `name`, if it can be fed and is the only way from `lost` to `ends`, else nothing."""
+        passed = self._entered(ends, {name})
+        alone = self._upstream(ends, {name}).isdisjoint(lost)
+        return passed if alone and all(map(self._can_be_fed, passed)) else []
 
     def _is_numeric(self, tensor: str) -> bool:
         dtype = self._specs[tensor].dtype
         return bool(dtype.is_floating or dtype.is_integer or dtype.is_bool)
 
     def _can_be_fed(self, tensor: str) -> bool:
-        return self._is_numeric(tensor) and self._specs[tensor].shape.rank is not None
+        is_alone = source_of(tensor) in self._inside
+        return not is_alone and self._is_numeric(tensor) and self._specs[tensor].shape.rank is not None
 
     def _spread(self, start: Iterable[str], through: Callable[[str, str], bool]) -> dict[str, None]:
         """The nodes that can be reached downstream, nearest first; `through` is asked of each tensor and its user."""

@@ -46,19 +46,18 @@ class ForeignOps:
     nodes: frozenset[str]
 
 
-def refuse_foreign(source: NamedFunction, frozen: Frozen, *, opset: int, unmapped: Collection[str] = ()) -> None:
+def refuse_foreign(source: NamedFunction, frozen: Frozen, *, opset: int) -> None:
     """Refuse a graph with operators that have no ONNX form.
 
     Args:
         source: The function, for the names that the user knows.
         frozen: Its graph.
         opset: The version of ONNX that it is to be written in.
-        unmapped: Operators that tf2onnx turned out to leave as they are, beyond those known beforehand.
 
     Raises:
         UnsupportedModel: There are some; the message gives each operator's name, count and first node, and what to do.
     """
-    foreign = find_foreign(frozen.graph, opset=opset, unmapped=unmapped)
+    foreign = find_foreign(frozen.graph, opset=opset)
     if not foreign.places:
         return
     found = (f"{op} ({len(names)}, first {names[0]!r})" for op, names in sorted(foreign.places.items()))
@@ -67,22 +66,20 @@ def refuse_foreign(source: NamedFunction, frozen: Frozen, *, opset: int, unmappe
     raise UnsupportedModel(f"the model uses TensorFlow ops that have no ONNX form: {', '.join(found)}; {advice}")
 
 
-def find_foreign(graph: Any, *, opset: int, unmapped: Collection[str] = ()) -> ForeignOps:
+def find_foreign(graph: Any, *, opset: int) -> ForeignOps:
     """The operators of a `GraphDef` that have no ONNX form."""
-    library = {function.signature.name for function in graph.library.function}
-    known = (_handled(opset) | library) - set(unmapped)
+    known = _handled(opset) | {function.signature.name for function in graph.library.function}
     found = {name: _foreign_in(nodes, known) for name, nodes in _scopes(graph).items()}
     places: dict[str, list[str]] = {}
     for node in (node for nodes in found.values() for node in nodes):
         places.setdefault(node.op, []).append(node.name)
-    own = {node.name for node in found[None]}
     tainted = {name for name, nodes in found.items() if nodes}
-    calling = (
-        node.name
-        for node in graph.node
-        if not tainted.isdisjoint(function.signature.name for function in called_functions(graph, [node]))
-    )
-    return ForeignOps(places=places, nodes=frozenset((*own, *(calling if tainted - {None} else ()))))
+    calling = (node.name for node in graph.node if tainted and _reaches(graph, node, tainted))
+    return ForeignOps(places=places, nodes=frozenset((*(node.name for node in found[None]), *calling)))
+
+
+def _reaches(graph: Any, node: Any, functions: Collection[str | None]) -> bool:
+    return any(function.signature.name in functions for function in called_functions(graph, [node]))
 
 
 def _scopes(graph: Any) -> dict[str | None, Sequence[Any]]:
@@ -96,7 +93,8 @@ def _foreign_in(nodes: Sequence[Any], known: Collection[str]) -> list[Any]:
     return [node for node in nodes if node.op not in known or is_inexact(node, by_name)]
 
 
-def _handled(opset: int) -> frozenset[str]:
+def _handled(opset: int) -> set[str]:
     import tf2onnx.tfonnx  # registers the handlers
 
-    return (frozenset(tf2onnx.handler.tf_op.create_mapping(opset, [])) - _TABLES) | HANDLERS.keys() | REWRITTEN | _CALLS
+    mapped = tf2onnx.handler.tf_op.create_mapping(opset, [])
+    return (set(mapped) - _TABLES) | HANDLERS.keys() | REWRITTEN | _CALLS

@@ -150,6 +150,24 @@ def test_a_loop_with_a_foreign_operator_is_left_as_a_whole(tf: Any) -> None:
         agrees(looping, options)
 
 
+def test_a_loop_of_tensorflow_1_is_left_as_a_whole(tf: Any, tmp_path: Path) -> None:
+    tf.compat.v1.disable_control_flow_v2()
+    try:
+        with tf.Graph().as_default() as graph:
+            x = tf.compat.v1.placeholder(tf.float32, (None, 8), name="x")
+            y = tf.while_loop(
+                lambda i, y: i < 3, lambda i, y: (i + 1, tf.math.lgamma(tf.nn.relu(y))), (0, x @ WEIGHT), name="loop"
+            )[1]
+            tf.nn.softmax(y @ WEIGHT.T, name="scores")
+    finally:
+        tf.compat.v1.enable_control_flow_v2()
+    path = tmp_path / "graph.pb"
+    path.write_bytes(graph.as_graph_def().SerializeToString())
+    (options,) = suggestions(refusal(path))  # behind the loop the rank is unknown until the last layer is past
+    assert options == {"outputs": ["matmul"]}
+    agrees(path, options)
+
+
 def test_where_nothing_else_is_worth_converting_no_cut_is_offered(tf: Any) -> None:
     @tf.function(input_signature=[tf.TensorSpec((None, 4), name="x")])
     def special(x: Any) -> Any:
