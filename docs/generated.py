@@ -1,7 +1,10 @@
-"""Fills the pages whose content is the code's own: built-in recipes, and what the plugins offer with its options."""
+"""Fills in what nobody writes by hand: recipes, what the plugins offer, the table of a benchmark, links to tests."""
 
 from __future__ import annotations
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 from onnxpress.kinds import Backend, Frontend, Kind, Observer, Pass
@@ -9,10 +12,17 @@ from onnxpress.options import schema
 from onnxpress.recipe import built_in, to_toml
 from onnxpress.registry import HOOKS, Registry
 
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+TEST = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+\.py)\)")
+"""A link to a test from a page: what it is called, without ``test_`` and in words, and its file."""
+
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers; called by mkdocs for every page."""
-    return markdown.replace("<!-- recipes -->", recipes()).replace("<!-- offers -->", offers())
+    for name, content in (("recipes", recipes), ("offers", offers), ("tf2onnx", tf2onnx_failures)):
+        if f"<!-- {name} -->" in markdown:
+            markdown = markdown.replace(f"<!-- {name} -->", content())
+    return TEST.sub(r'<span title="\2">\1</span>', markdown)  # the site has no tests to link to
 
 
 def recipes() -> str:
@@ -29,6 +39,23 @@ def offers() -> str:
         for name, offer in registry.all(kind).items():
             parts += [f"### `{name}`", f"{offer.summary}.", _options(offer)]
     return "\n\n".join(part for part in parts if part)
+
+
+def tf2onnx_failures() -> str:
+    """The table of benchmark ``tf2onnx_failures``, from its last run."""
+    found = json.loads((RESULTS / "tf2onnx_failures.json").read_text(encoding="utf-8"))
+    rows = [
+        f"| {row['case']} | {_judged(row, 'tf2onnx')} | {_judged(row, 'onnxpress')} | {row['counted'] or ''} |"
+        for row in found["rows"]
+    ]
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("tf2onnx", "tensorflow", "keras", "numpy"))
+    head = ["| case | tf2onnx | onnxpress | figure, as it should be |", "| --- | --- | --- | --- |"]
+    return "\n".join([*head, *rows, "", f"{versions}."])
+
+
+def _judged(row: dict[str, Any], tool: str) -> str:
+    difference = row[f"{tool}'s difference"]
+    return row[tool] if difference is None else f"{row[tool]} ({difference:.1g})"
 
 
 def _options(offer: Kind) -> str:
