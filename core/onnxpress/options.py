@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import re
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from typing import Any, Literal, Union, get_args, get_origin
 from onnxpress.errors import InvalidOption, InvalidPlugin
 
 _TYPES = "bool, int, float, str, Path, Literal, tuple or list of them, or a union"
+_MEANING = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
+"""An argument in a docstring, with the lines that go on."""
+
 _NUMBERS: dict[Any, type] = {int: Integral, float: Real}
 
 
@@ -28,11 +32,13 @@ class Option:
         name: Parameter name, with underscores.
         type: The annotation, evaluated.
         default: Its default; `inspect.Parameter.empty` when it must be given.
+        meaning: What the docstring of the function says of it under ``Args:``, on one line.
     """
 
     name: str
     type: Any
     default: Any
+    meaning: str = ""
 
     @property
     def required(self) -> bool:
@@ -48,8 +54,14 @@ class Option:
 def schema(function: Callable[..., Any]) -> tuple[Option, ...]:
     """The options of `function`: its keyword-only parameters, in order."""
     parameters = inspect.signature(function).parameters.values()
+    meanings = dict(_MEANING.findall(inspect.getdoc(function) or ""))
     return tuple(
-        Option(parameter.name, _evaluate(parameter, function), parameter.default)
+        Option(
+            parameter.name,
+            _evaluate(parameter, function),
+            parameter.default,
+            " ".join(meanings.get(parameter.name, "").split()),
+        )
         for parameter in parameters
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY
     )

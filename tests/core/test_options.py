@@ -58,6 +58,22 @@ def test_the_keyword_only_parameters_are_the_schema():
     assert options[1].default == 64
 
 
+def test_the_docstring_tells_what_an_option_means():
+    def load(source: object, *, depth: int = 3, silent: bool = False) -> None:
+        """Load.
+
+        Args:
+            source: Where it comes from.
+            depth: How deep to go,
+                at most.  Not: deeper.
+
+        Raises:
+            ValueError: depth: no.
+        """
+
+    assert [option.meaning for option in schema(load)] == ["How deep to go, at most. Not: deeper.", ""]
+
+
 def test_an_option_without_a_type_is_the_plugin_authors_mistake():
     def build(context: object, *, depth=3):  # type: ignore[no-untyped-def]
         raise AssertionError

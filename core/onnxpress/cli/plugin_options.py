@@ -71,9 +71,10 @@ def step_options(given: tuple[str, ...]) -> dict[str, str]:
 
 
 def _click_option(option: Option, offer: Kind) -> click.Option:
-    flag = f"--{option.name.replace('_', '-')}"
-    text = f"{option.type_name}; {offer.label} {offer.name}"
+    flag, owner = f"--{option.name.replace('_', '-')}", f"{offer.label} {offer.name}"
+    meaning = option.meaning.replace("`", "").removesuffix(".")
     if option.type is bool:
-        return click.Option([flag], is_flag=True, default=option.default, help=f"{offer.label} {offer.name}")
+        return click.Option([flag], is_flag=True, default=option.default, help=f"{meaning} ({owner}).".lstrip())
+    kind = option.type_name.removesuffix(" or none").replace("list of str", "A,B,...")
     metavar = "PATH" if option.type is Path else "VALUE"
-    return click.Option([flag], metavar=metavar, default=None, help=text)
+    return click.Option([flag], metavar=metavar, default=None, help=f"{meaning} ({kind}; {owner}).".lstrip())
