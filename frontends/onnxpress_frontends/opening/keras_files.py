@@ -17,6 +17,7 @@ from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening import keras_containers, keras_operations
 from onnxpress_frontends.opening.keras_dialect import Config, label, translate
 from onnxpress_frontends.opening.keras_safety import refuse_code
+from onnxpress_frontends.opening.keras_sizes import refuse_oversized
 from onnxpress_frontends.opening.keras_weights import load_weights
 from onnxpress_frontends.opening.keras_wiring import rewire
 from onnxpress_frontends.tensorflow_import import import_keras, quiet
@@ -49,6 +50,7 @@ def open_keras_file(path: Path, *, allow_custom_objects: bool) -> Any:
             config = label(config)
         if not allow_custom_objects:
             refuse_code(config, str(path))
+        refuse_oversized(config, path)
         with quiet():
             if is_archive and described.keras >= 3:
                 return import_keras().models.load_model(path, compile=False, safe_mode=not allow_custom_objects)
