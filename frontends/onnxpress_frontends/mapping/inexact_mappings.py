@@ -1,7 +1,7 @@
 """What tf2onnx maps to something that computes other numbers, told by a node's attributes: refused instead.
 
-ONNX formats no numbers, shifts no signed integers, has no soft suppression, and its Resize neither averages areas nor
-crops by nearest pixels; tf2onnx writes the nearest thing that there is.
+ONNX formats no numbers, shifts no signed integers, truncates no quotient of floats, has no soft suppression, and its
+Resize neither averages areas nor crops by nearest pixels; tf2onnx writes the nearest thing that there is.
 """
 
 from __future__ import annotations
@@ -42,4 +42,5 @@ _INEXACT: Mapping[str, Predicate] = {
     "NonMaxSuppressionV5": _is_soft,
     "ResizeArea": lambda *_: True,
     "RightShift": lambda node, _: node.attr["T"].type in _SIGNED,
+    "TruncateDiv": lambda node, _: node.attr["T"].type not in _INTEGERS,
 }

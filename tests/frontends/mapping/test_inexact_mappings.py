@@ -42,3 +42,9 @@ def test_soft_suppression(tf: Any) -> None:
 def test_a_shift_of_signed_integers(tf: Any) -> None:
     x = np.array([-8, 8], np.int32)
     refused(tf, "RightShift", lambda x: tf.bitwise.right_shift(x, tf.ones_like(x)), x)
+
+
+def test_a_truncated_quotient_of_floats(tf: Any) -> None:
+    x = np.array([-8, 8], np.float32)
+    refused(tf, "TruncateDiv", lambda x: tf.truncatediv(x, tf.fill(tf.shape(x), 3.0)), x)
+    load(tf.function(lambda x: tf.truncatediv(x, x), input_signature=[tf.TensorSpec((2,), tf.int32)]))
