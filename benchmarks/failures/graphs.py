@@ -175,7 +175,7 @@ CASES = (
     Case(name="checkpoint with an empty base name", make=_checkpoint("")),
     Case(name="training checkpoint with an is_training switch", make=_checkpoint("model", training=True)),
     Case(name="SavedModel of TensorFlow 1", make=_old_saved_model(table=False)),
-    Case(name="the same, the file of an unused table missing", make=_old_saved_model(table=True)),
+    Case(name="SavedModel of TensorFlow 1, an unused table without its file", make=_old_saved_model(table=True)),
     Case(name="operators without ONNX form, command line", make=_unsupported, refused=True),
     Case(
         name="Python function in the graph",

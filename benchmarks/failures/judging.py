@@ -71,7 +71,7 @@ def run(path: Path, sample: Sample) -> list[Any]:
     session = onnxruntime.InferenceSession(path, options)
     names = [port.name for port in session.get_inputs()]
     if len(names) > len(sample.feeds):
-        raise ValueError(f"it wants {', '.join(names)}")
+        raise ValueError(f"it has other inputs, {', '.join(names)}")
     outputs: list[Any] = session.run(None, dict(zip(names, sample.feeds, strict=True)))
     return outputs
 

@@ -57,10 +57,12 @@ def _dictionary(_: Path) -> Sample:
 
 
 def _mobilenet(_: Path) -> Sample:
-    from networks import blotches, build
+    from networks import blotches, build, pixel_range
 
-    model = build("MobileNetV3Small", size=96, low=0, high=255)
-    feed = blotches(1, 96, 96, low=0, high=255, seed=1)
+    name = "MobileNetV3Small"
+    low, high = pixel_range(name)
+    model = build(name, size=96)
+    feed = blotches(1, 96, 96, low=low, high=high, seed=1)
     return Sample(source=model, stock=from_keras(model), feeds=[feed], expected=[model(feed, training=False).numpy()])
 
 
