@@ -26,9 +26,9 @@ def check_tensor_arrays(graph: Any) -> None:
     nodes = {node.name: node for node in graph.node}
     arrays = _Arrays(nodes)
     for node in graph.node:
-        if node.op == "TensorArrayWriteV3" and arrays.is_in_loop(node) and not arrays.writes_in_order(node):
+        if node.op == "TensorArrayWriteV3" and not arrays.writes_in_order(node):
             raise UnsupportedModel(_refusal(node, "writes", "its elements in the order of the steps, one a step"))
-        if node.op == "TensorArrayGatherV3" and arrays.is_after_loop(node) and not arrays.gathers_all(node):
+        if node.op == "TensorArrayGatherV3" and not arrays.gathers_all(node):
             raise UnsupportedModel(_refusal(node, "gathers", "with stack()"))
 
 
@@ -40,13 +40,6 @@ def _refusal(node: Any, does: str, remedy: str) -> str:
 class _Arrays:
     def __init__(self, nodes: dict[str, Any]) -> None:
         self._nodes = nodes
-
-    def is_in_loop(self, write: Any) -> bool:
-        return self._switch(write.input[3]) is not None or self._switch(write.input[1]) is not None
-
-    def is_after_loop(self, gather: Any) -> bool:
-        flow = self._origin(gather.input[2])
-        return flow is not None and flow.op == "Exit"
 
     def writes_in_order(self, write: Any) -> bool:
         switch, array = self._switch(write.input[1]), self._origin(write.input[0])

@@ -103,7 +103,7 @@ class Affine:
 
     def plus_vector(self, vector: NDArray[Any]) -> Affine:
         """The map plus a bias [width]."""
-        return self.plus(Affine({}, vector / vector.dtype.type(self.gain), self.gain, width=len(vector)))
+        return self.plus(Affine({}, vector, width=len(vector)))
 
     def through(self, matrix: Matrix) -> Affine:
         """The map ``self @ matrix``."""

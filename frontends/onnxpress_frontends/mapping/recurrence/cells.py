@@ -94,9 +94,9 @@ def _lstm(row: Atom, hidden: State, memory: State, updates: dict[State, Affine])
     output = output if squashed is seen else seen
     products = _products(updates[memory])
     kept = [product for product in products if memory in (factor.atom() for factor in product.factors)]
-    if len(products) != 2 or len(kept) != 1:
+    forget = next((gate for old, gate in _both_ways(kept[0]) if old.atom() is memory), None) if kept else None
+    if len(products) != 2 or len(kept) != 1 or forget is None:
         raise Unmatched("c is no sum of the old c through a gate, and of a new one")
-    forget = next(factor for factor in kept[0].factors if factor.atom() is not memory)
     (new,) = (product for product in products if product is not kept[0])
     gates = {name: _gate(value, row, hidden) for name, value in (("o", output), ("f", forget))}
     one, two = (_gate(factor, row, hidden) for factor in new.factors)
@@ -111,9 +111,9 @@ def _lstm(row: Atom, hidden: State, memory: State, updates: dict[State, Affine])
 def _gru(row: Atom, hidden: State, update: Affine) -> Cell:
     products = _products(update)
     kept = [product for product in products if hidden in (factor.atom() for factor in product.factors)]
-    if len(products) != 2 or len(kept) != 1:
+    mixing = next((gate for old, gate in _both_ways(kept[0]) if old.atom() is hidden), None) if kept else None
+    if len(products) != 2 or len(kept) != 1 or mixing is None:
         raise Unmatched("h is no mixture of the old h and a new one")
-    mixing = next(factor for factor in kept[0].factors if factor.atom() is not hidden)
     (new,) = (product for product in products if product is not kept[0])
     candidate = next((factor for factor, rest in _both_ways(new) if _is_complement(rest, mixing)), None)
     if candidate is None:
@@ -195,7 +195,8 @@ def _both_ways(product: Product) -> tuple[tuple[Affine, Affine], tuple[Affine, A
 
 def _is_complement(value: Affine, other: Affine) -> bool:
     """Whether ``value = 1 - other``, `other` being an atom."""
-    return value.bias is None and value.shift == 1 and value.scaled(-1).shifted(1).atom() is other.atom()
+    atom = other.atom()
+    return atom is not None and value.scaled(-1).shifted(1).atom() is atom
 
 
 def _cell(

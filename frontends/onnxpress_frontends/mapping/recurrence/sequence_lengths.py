@@ -52,12 +52,20 @@ def size(value: ir.Value, axis: int) -> Size:
         return size(source, axis)
     if maker.op_type == "Squeeze" and axis == 0 and number(maker.inputs[1]) == 1:
         return size(source, 0)
-    if maker.op_type == "Slice" and number(maker.inputs[4] if len(maker.inputs) > 4 else None) == -1:
+    if maker.op_type == "Slice" and _reverses(maker):
         return size(source, axis)
     return value, axis
 
 
 _RECURRENT = ("LSTM", "GRU", "RNN")
+
+
+def _reverses(node: ir.Node) -> bool:
+    """Whether a Slice takes the whole of one axis, backwards."""
+    if len(node.inputs) < 5 or any(value is None or value.shape != (1,) for value in node.inputs[1:]):
+        return False
+    start, stop, _, step = (number(value) for value in node.inputs[1:])
+    return start == step == -1 and stop is not None and stop <= -(2.0**31)
 
 
 def _takes_one(node: ir.Node) -> bool:

@@ -47,7 +47,7 @@ def families(library: Mapping[str, Scope]) -> list[Family]:
         library: The main graph and its functions, by name.
     """
     same = _Same()
-    used = list(_reachable(library))
+    used = list(reachable(library))
     for scope in used:
         for node in scope.nodes:
             for one, other in _pairs(scope, node, library):
@@ -59,7 +59,8 @@ def families(library: Mapping[str, Scope]) -> list[Family]:
     return [family for family in found.values() if family.sources]
 
 
-def _reachable(library: Mapping[str, Scope]) -> Iterator[Scope]:
+def reachable(library: Mapping[str, Scope]) -> Iterator[Scope]:
+    """The main graph, and every function that is called from there, once each."""
     pending, seen = [""], {""}
     while pending:
         scope = library[pending.pop(0)]

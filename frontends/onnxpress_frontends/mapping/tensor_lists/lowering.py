@@ -26,16 +26,19 @@ INT32 = 3
 
 
 def obstacle(family: Family) -> str | None:
-    """What keeps a list from being a tensor."""
+    """What keeps a list from being a tensor, and what to do about it."""
     for node in family.others:
         if node.op not in CALLS:
-            return f"it is given to {node.op}"
+            return f"it is given to {node.op} ({node.name!r}); use stack, read or gather"
     for scope, node in family.sources:
         shape = _fixed_shape(scope, node.input[0]) if node.op == "TensorListReserve" else []
         if shape is None or min(shape, default=0) < 0:
-            return "the shape of its elements is not known"
+            return (
+                "the shape of its elements is not known; give it an element_shape without unknown sizes, "
+                "or write one element at each step, in the order of the steps"
+            )
     if any(node.attr["resize_if_index_out_of_bounds"].b for _, node in family.writes):
-        return "it grows"
+        return "it grows; give it a size, or write one element at each step, in the order of the steps"
     return None
 
 

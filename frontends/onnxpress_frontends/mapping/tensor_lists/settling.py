@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_frontends.mapping.tensor_lists.families import SOURCES, Family, families
+from onnxpress_frontends.mapping.tensor_lists.families import SOURCES, Family, families, reachable
 from onnxpress_frontends.mapping.tensor_lists.lowering import INT32, become, lower, obstacle
-from onnxpress_frontends.mapping.tensor_lists.scopes import Scope, scopes
+from onnxpress_frontends.mapping.tensor_lists.scopes import Scope, Tensor, scopes
 from onnxpress_frontends.mapping.tensor_lists.while_loops import WhileLoop, known
 
 _LOOPS = ("While", "StatelessWhile")
@@ -27,10 +27,12 @@ def settle_tensor_lists(graph: Any) -> None:
         UnsupportedModel: A loop or a list is used in a way that has no match in ONNX.
     """
     library = scopes(graph)
-    for scope in library.values():
+    for scope in reachable(library):
         for node in scope.nodes:
-            if node.op in _LOOPS:
-                _check_counter(WhileLoop(node, scope, library))
+            if node.op in _LOOPS and not WhileLoop(node, scope, library).is_plain():
+                raise UnsupportedModel(
+                    f"loop {node.name!r} does not count its steps as tf.while_loop does; build it with tf.while_loop"
+                )
     for family in families(library):
         kind = _collected(family)
         if _is_read_only(family):
@@ -43,13 +45,6 @@ def settle_tensor_lists(graph: Any) -> None:
         elif kind is _LAST:
             for scope, stack in family.reads:
                 _take_last(scope, stack)
-
-
-def _check_counter(loop: WhileLoop) -> None:
-    if len(loop.node.input) < 2 or not loop.counts(0) or not loop.keeps(1):
-        raise UnsupportedModel(
-            f"loop {loop.node.name!r} does not count its steps as tf.while_loop does; build it with tf.while_loop"
-        )
 
 
 def _is_read_only(family: Family) -> bool:
@@ -89,7 +84,7 @@ def _collected(family: Family) -> str | None:
     return _ONE_PER_STEP if loop.is_counter(write.input[1]) and _takes(loop, size, write) else None
 
 
-def _takes(loop: WhileLoop, size: str | int, write: Any) -> bool:
+def _takes(loop: WhileLoop, size: Tensor | int, write: Any) -> bool:
     """Whether a loop takes as many steps as there are elements."""
     if write.attr["resize_if_index_out_of_bounds"].b:
         return size == 0
@@ -129,7 +124,4 @@ def _is_last_row(scope: Scope, node: Any) -> bool:
 
 def _refusal(family: Family, reason: str) -> str:
     nodes = [node.name for _, node in (*family.writes, *family.sources)]
-    return (
-        f"TensorArray {nodes[-1]!r} has no form in ONNX: {reason}; "
-        "give it an element_shape without unknown sizes, or write its elements in the order of the steps"
-    )
+    return f"TensorArray {nodes[-1]!r} has no form in ONNX: {reason}"

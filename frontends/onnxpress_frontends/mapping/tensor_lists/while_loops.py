@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from onnxpress_frontends.mapping.tensor_lists.scopes import Scope
+from onnxpress_frontends.mapping.tensor_lists.scopes import Scope, Tensor
 
 _ADD = ("AddV2", "Add")
 
@@ -41,27 +41,41 @@ class WhileLoop:
         origin = self.body.origin(name)
         return origin in self.body.arguments and self.counts(self.body.arguments.index(origin))
 
-    def limits(self) -> list[str | int] | None:
-        """What the number of steps is the least of: numbers, or tensors of the outer scope; None if it is not known."""
-        limits: list[str | int] = []
+    def is_plain(self) -> bool:
+        """Whether the first two variables are the number of the step and what it is kept below, or -1."""
+        if len(self.node.input) < 2 or not self.counts(0) or not self.keeps(1):
+            return False
+        most = known(self.scope, self.node.input[1])
+        return most == -1 or most in (self.limits(partly=True) or ())
+
+    def limits(self, *, partly: bool = False) -> list[Tensor | int] | None:
+        """What the number of steps is the least of: numbers, or tensors of the outer scope.
+
+        Args:
+            partly: Give what is known of it; otherwise None where something else decides too.
+        """
+        limits: list[Tensor | int] = []
         pending = [self.condition.results[0]]
         while pending:
             node = self.condition.node(self.condition.origin(pending.pop()))
-            if node is None or node.op not in ("LogicalAnd", "Less"):
-                return None
-            if node.op == "LogicalAnd":
+            if node is not None and node.op == "LogicalAnd":
                 pending += node.input[:2]
                 continue
-            counter, limit = (self.condition.origin(name) for name in node.input[:2])
-            if counter not in self.condition.arguments or not self.counts(self.condition.arguments.index(counter)):
+            size = self._limit(node) if node is not None and node.op == "Less" else None
+            if size is not None:
+                limits.append(size)
+            elif not partly:
                 return None
-            size = self._outside(limit)
-            if size is None:
-                return None
-            limits.append(size)
         return limits
 
-    def _outside(self, name: str) -> str | int | None:
+    def _limit(self, less: Any) -> Tensor | int | None:
+        """What a comparison keeps a counter below."""
+        counter, limit = (self.condition.origin(name) for name in less.input[:2])
+        if counter not in self.condition.arguments or not self.counts(self.condition.arguments.index(counter)):
+            return None
+        return self._outside(limit)
+
+    def _outside(self, name: str) -> Tensor | int | None:
         """What a tensor of the condition is in the outer scope."""
         if name not in self.condition.arguments:
             return self.condition.number(name)
@@ -75,7 +89,7 @@ class WhileLoop:
         return self.scope.number(self.node.input[index]) if self.keeps(index) else None
 
 
-def known(scope: Scope, name: str) -> str | int:
+def known(scope: Scope, name: str) -> Tensor | int:
     """The number that a tensor holds, or else the tensor that it is a copy of."""
     number = scope.number(name)
-    return scope.origin(name) if number is None else number
+    return scope.tensor(scope.origin(name)) if number is None else number

@@ -112,7 +112,7 @@ def test_elements_of_unknown_shape_out_of_order_are_refused(tf: Any) -> None:
     with pytest.raises(
         UnsupportedModel,
         match="TensorArray 'TensorArrayV2' has no form in ONNX: the shape of its elements is not known; "
-        "give it an element_shape without unknown sizes, or write its elements in the order of the steps",
+        "give it an element_shape without unknown sizes, or write one element at each step, in the order of the steps",
     ):
         load(function)
 
