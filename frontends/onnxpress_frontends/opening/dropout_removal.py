@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from onnxpress_frontends.opening.names import attribute
 from onnxpress_frontends.reachability import closure, source_of
 
 _RANDOM = frozenset(("RandomUniform", "StatelessRandomUniform", "StatelessRandomUniformV2"))
@@ -81,4 +82,4 @@ def _is_scalar(tensor: str, nodes: Mapping[str, Any]) -> bool:
 
 
 def _has_shape(node: Any) -> bool:
-    return bool(node.attr["shape"].shape.dim or node.attr["value"].tensor.tensor_shape.dim)
+    return bool(attribute(node, "shape").shape.dim or attribute(node, "value").tensor.tensor_shape.dim)

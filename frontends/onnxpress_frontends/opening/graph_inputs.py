@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from onnxpress.errors import InvalidOption
-from onnxpress_frontends.opening.names import listed, tensor_name
+from onnxpress_frontends.opening.names import attribute, listed, tensor_name
 from onnxpress_frontends.reachability import source_of
 
 PLACEHOLDERS = frozenset(("Placeholder", "PlaceholderV2"))
@@ -92,7 +92,7 @@ def _sorted(tensors: Iterable[str], order: dict[str, int]) -> list[str]:
 
 
 def _has_axes(node: Any) -> bool:
-    shape = node.attr["shape"].shape
+    shape = attribute(node, "shape").shape
     return bool(shape.dim) or shape.unknown_rank
 
 

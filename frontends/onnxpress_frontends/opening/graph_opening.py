@@ -20,6 +20,7 @@ from onnxpress_frontends.opening.graph_inputs import find_inputs, take_defaults
 from onnxpress_frontends.opening.graph_outputs import find_output
 from onnxpress_frontends.opening.graph_soundness import refuse_unsound
 from onnxpress_frontends.opening.inference_mode import set_to_infer
+from onnxpress_frontends.opening.input_shapes import settle_shapes
 from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.opening.names import find_tensor, tensor_name
 from onnxpress_frontends.opening.variable_changes import refuse_changes
@@ -74,6 +75,7 @@ def open_graph(
     _refuse_unfed(graph, placeholders, source)
     fetches = _narrow(graph, feeds, fetches)
     restored, variables = give_values(graph, values)
+    settle_shapes(graph, placeholders.values())
     held = {**weights, **restored}
     return cut(graph, placeholders, fetches, weights=held, variables=variables, title=title, source=source)
 

@@ -15,7 +15,7 @@ from typing import Any
 from onnxpress.errors import InvalidOption
 from onnxpress_frontends.opening.feeding import tensor_specs
 from onnxpress_frontends.opening.graph_inputs import comes_from_outside
-from onnxpress_frontends.opening.names import listed, tensor_name
+from onnxpress_frontends.opening.names import attribute, listed, tensor_name
 from onnxpress_frontends.opening.variables import VARIABLES
 from onnxpress_frontends.reachability import closure, source_of
 
@@ -149,7 +149,7 @@ def _answerless(node: Any) -> bool:
 
 
 def _is_flag(node: Any) -> bool:
-    return bool(node.attr["dtype"].type == _BOOL)
+    return bool(attribute(node, "dtype").type == _BOOL)
 
 
 def _is_weight(node: Any) -> bool:

@@ -15,6 +15,7 @@ from onnxpress_frontends.opening.batch_norm_settling import normalises_batch
 from onnxpress_frontends.opening.conditions import resolve
 from onnxpress_frontends.opening.dropout_removal import remove_dropout
 from onnxpress_frontends.opening.function_library import called_functions
+from onnxpress_frontends.opening.names import attribute
 from onnxpress_frontends.reachability import closure
 
 _FLAGS = frozenset(("Placeholder", "PlaceholderV2", "PlaceholderWithDefault"))
@@ -49,7 +50,7 @@ def set_to_infer(graph: Any, outputs: Collection[str], inputs: Collection[str]) 
 def _flags(graph: Any, outputs: Iterable[str]) -> list[str]:
     needed = closure({node.name: node for node in graph.node}, outputs, control=True)
     flags = (node for node in graph.node if node.op in _FLAGS and node.attr["dtype"].type == _BOOL)
-    return [node.name for node in flags if node.name in needed and not node.attr["shape"].shape.dim]
+    return [node.name for node in flags if node.name in needed and not attribute(node, "shape").shape.dim]
 
 
 def _inference_side(graph: Any, flag: str, outputs: Collection[str]) -> bool | None:

@@ -1,4 +1,4 @@
-"""How a graph's nodes and tensors are called in messages and by the user: ``node:0`` is the same as ``node``."""
+"""What to ask for by name: tensors, where ``node:0`` is the same as ``node``, attributes, and lists for messages."""
 
 from __future__ import annotations
 
@@ -27,6 +27,13 @@ def find_tensor(name: str, nodes: Mapping[str, Any], title: str) -> str:
         hint = f"did you mean {near[0]!r}?" if near else f"its last nodes: {listed([*nodes][-3:])}"
         raise InvalidOption(f"{title} has no node {name!r}; {hint}")
     return tensor_name(name)
+
+
+def attribute(node: Any, name: str) -> Any:
+    """An attribute of a node, an empty one if there is none; to ask the node itself would give it that one."""
+    from tensorflow.core.framework.attr_value_pb2 import AttrValue
+
+    return node.attr[name] if name in node.attr else AttrValue()
 
 
 def unique_name(name: str, taken: Collection[str]) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from onnxpress_frontends.opening.names import attribute
 from onnxpress_frontends.opening.variables import VARIABLES, origin, variable_of
 from onnxpress_frontends.reachability import source_of
 
@@ -47,7 +48,7 @@ def saver_keys(graph: Any) -> dict[str, Key]:
     """Every variable of a `GraphDef`, by node name."""
     nodes = {node.name: node for node in graph.node}
     keys = {
-        name: Key(node.attr["shared_name"].s.decode("utf-8", "replace") or name)
+        name: Key(attribute(node, "shared_name").s.decode("utf-8", "replace") or name)
         for name, node in nodes.items()
         if node.op in VARIABLES
     }

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from onnxpress.errors import InvalidOption
-from onnxpress_frontends.opening.names import find_tensor, listed, tensor_name, unique_name
+from onnxpress_frontends.opening.names import attribute, find_tensor, listed, tensor_name, unique_name
 
 NODES = {"conv": 0, "relu": 0, "pool": 0, "scores": 0}
 
@@ -30,3 +32,10 @@ def test_lists_for_messages() -> None:
 
 def test_a_name_that_is_taken() -> None:
     assert (unique_name("new", NODES), unique_name("conv", {"conv", "conv_"})) == ("new", "conv__")
+
+
+def test_asking_for_an_attribute_does_not_make_it(tf: Any) -> None:
+    node = tf.compat.v1.NodeDef(name="x", op="Placeholder")
+    node.attr["dtype"].type = 1
+    assert (attribute(node, "dtype").type, attribute(node, "shape").shape.unknown_rank) == (1, False)
+    assert list(node.attr) == ["dtype"]
