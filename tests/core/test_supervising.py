@@ -36,10 +36,10 @@ with atomic(Path("deep/out.onnx")) as staged:
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="commands are supervised on Linux only")
 
 
-def start(work: str, folder: Path) -> subprocess.Popen[str]:
+def start(work: str, folder: Path, *, prelude: str = "") -> subprocess.Popen[str]:
     indented = "\n".join(f"    {line}" for line in work.strip().splitlines())
     return subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(work=indented)],
+        [sys.executable, "-c", prelude + PROGRAM.format(work=indented)],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -79,6 +79,12 @@ def test_an_abort_is_one_line_with_the_failed_check(tmp_path: Path) -> None:
         "onnxpress: a native library crashed (SIGABRT: 22 == 1 float expected); the model file may be corrupt; "
         "no file is half-written\n",
     )
+
+
+def test_a_caller_that_ignores_the_end_of_its_children(tmp_path: Path) -> None:
+    process = start("return 3", tmp_path, prelude="import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)")
+    process.communicate(timeout=60)
+    assert process.returncode == 3
 
 
 def test_a_crash_without_words(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ def supervise(work: Callable[[], int], arguments: Sequence[str]) -> int:
     if sys.platform != "linux" or os.environ.get("ONNXPRESS_DEBUG"):
         return work()
     log = os.memfd_create("native-standard-error")
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # whoever ignores it hands that down, and nobody would be told
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     parent, child = os.getpid(), os.fork()
     if not child:
