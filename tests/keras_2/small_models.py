@@ -39,6 +39,8 @@ def fill(group: Any) -> None:
 
 
 def _models(tf: Any) -> dict[str, Any]:
+    from keras.src.applications.convnext import LayerScale
+
     keras = tf.keras
     layers, new, model = keras.layers, keras.Input, keras.Model
     recorded = {}
@@ -77,6 +79,10 @@ def _models(tf: Any) -> dict[str, Any]:
     y = tf.maximum(tf.pad(y, [[0, 0], [1, 0], [0, 1]]), 0.1)
     recorded["more functions"] = model(x, [tf.where(y > 0.2, y, -y), tf.clip_by_value(tf.math.sqrt(y), 0.4, 0.5)])
 
+    x = new((4, 3), name="x")
+    one = [tf.stack([x], axis=1), tf.concat([x, tf.ones((1, 4, 2)) * tf.ones_like(x[:, :, :1])], -1)]
+    recorded["lists of one and of constants"] = model(x, one)
+
     x = new((6,), name="x")
     for name, options in {
         "a frozen model inside": {"trainable": False},
@@ -114,6 +120,7 @@ def _models(tf: Any) -> dict[str, Any]:
     x = new((4, 6), name="x")
     y = layers.MultiHeadAttention(2, 3)(layers.Dense(6)(x), x)
     y = layers.Attention()([layers.LayerNormalization(axis=[1, 2])(y + x), x])
+    y = LayerScale(1e-6, 6, name="scale")(y)
     recorded["attention"] = model(x, layers.Dense(3, activation="gelu")(layers.LayerNormalization()(y)))
 
     x = new((6,), dtype="int32", name="tokens")

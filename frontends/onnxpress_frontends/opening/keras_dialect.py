@@ -76,7 +76,7 @@ def _home(module: str | None) -> Config:
 def _module(kind: str) -> str | None:
     """Where Keras 3 has a model or layer class; None if it has none of that name."""
     is_layer = isinstance(getattr(import_keras().layers, kind, None), type)
-    return vocabulary.MODELS.get(kind) or ("keras.layers" if is_layer else None)
+    return vocabulary.MODULES.get(kind) or ("keras.layers" if is_layer else None)
 
 
 def _arguments(kind: str, config: Config) -> Config:

@@ -14,8 +14,12 @@ Harmless = tuple[Any, ...]
 ANY: Harmless = ()
 """Whatever the value, it does not change what the layer computes at inference."""
 
-MODELS = {"Functional": "keras.src.models.functional", "Sequential": "keras"}
-"""Classes of models, and the module that Keras 3 writes for them."""
+MODULES = {
+    "Functional": "keras.src.models.functional",
+    "Sequential": "keras",
+    "LayerScale": "keras.src.applications.convnext",
+}
+"""The module that Keras 3 writes for its models, and for a layer of its own that is not among `keras.layers`."""
 
 OPERATIONS = ("TFOpLambda", "SlicingOpLambda")
 """Classes of layers that name a function of TensorFlow."""

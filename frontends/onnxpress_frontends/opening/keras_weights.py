@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _NUMBER = re.compile(r"(_\d+)?(:0)?$")
 _ALIASES = {"depthwise_kernel": "kernel"}
+_UNNAMED = "variable"
 _UNUSED = re.compile(r"renorm_.*|moving_stddev|StateVar|.*seed_generator_state")
 """Weights of Keras 2 that play no part at inference."""
 
@@ -63,7 +64,8 @@ def _pairs(layer: Any, stored: Named) -> list[tuple[Any, Array]] | None:
 
 
 def _by_order(weights: Sequence[Any], stored: Named) -> list[tuple[Any, Array]] | None:
-    if [_key(weight.path)[1] for weight in weights] != [_key(name)[1] for name, _ in stored]:
+    names = [(_key(weight.path)[1], _key(name)[1]) for weight, (name, _) in zip(weights, stored, strict=False)]
+    if len(weights) != len(stored) or any(own not in (name, _UNNAMED) for own, name in names):
         return None
     return _fitting([(weight, value) for weight, (_, value) in zip(weights, stored, strict=True)])
 

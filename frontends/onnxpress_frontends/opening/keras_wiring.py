@@ -55,6 +55,7 @@ class _Wiring:
         calls = []
         for node in layer["inbound_nodes"]:
             first, keywords = self._call(node)
+            first = _only(first)
             keywords = {key: value for key, value in keywords.items() if value is not None}
             if layer["class_name"] in vocabulary.RECURRENT and isinstance(first, list):
                 first, keywords["initial_state"] = first[0], first[1:]
@@ -77,7 +78,7 @@ class _Wiring:
     def _call(self, node: Any) -> tuple[Any, Config]:
         """What a call passes first, and by keyword."""
         keywords: Config = {}
-        first = _only(self._inputs(node, keywords))
+        first = self._inputs(node, keywords)
         return first, {key: self._argument(value) for key, value in keywords.items()}
 
     def _inputs(self, node: Any, keywords: Config) -> Any:

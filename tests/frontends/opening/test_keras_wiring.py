@@ -78,8 +78,9 @@ def test_a_call_is_written_with_its_tensors_in_place(kind: str, node: Any, call:
             {"first": [{"tensor": 0}, [[1.0]], {"tensor": 1}], "keywords": {"axis": 1}},
             [tensor("a", 0, 0), tensor("b_c", 0, 0)],
         ),
+        ([["a", 0, 0, {"axis": 1}]], {"first": [{"tensor": 0}], "keywords": {"axis": 1}}, [tensor("a", 0, 0)]),
     ],
-    ids=["constant", "constant-first", "list"],
+    ids=["constant", "constant-first", "list", "list-of-one"],
 )
 def test_what_a_function_takes_becomes_part_of_its_layer(node: Any, arguments: Any, tensors: list[Any]) -> None:
     written = rewired(entry("TFOpLambda", node, function="math.multiply"))
