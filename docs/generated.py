@@ -54,8 +54,10 @@ def tf2onnx_failures() -> str:
 
 
 def _judged(row: dict[str, Any], tool: str) -> str:
+    verdict, colon, words = row[tool].partition(": ")
+    text = f"{verdict}: `{words}`" if colon else verdict  # a message may hold what is markup elsewhere
     difference = row[f"{tool}'s difference"]
-    return row[tool] if difference is None else f"{row[tool]} ({difference:.1g})"
+    return text if difference is None else f"{text} ({difference:.1g})"
 
 
 def _options(offer: Kind) -> str:
