@@ -190,6 +190,7 @@ def main() -> None:
     os.environ.update(TF_CPP_MIN_LOG_LEVEL="3", TF_ENABLE_ONEDNN_OPTS="0", CUDA_VISIBLE_DEVICES="-1")
     import h5py
     import tensorflow as tf
+    from keras.src.applications.convnext import LayerScale
 
     models = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -204,7 +205,8 @@ def main() -> None:
                     layer: {name: groups[layer][name].shape for name in groups[layer].attrs["weight_names"]}
                     for layer in groups.attrs["layer_names"]
                 }
-            loaded = tf.keras.models.load_model(path)
+            with tf.keras.utils.custom_object_scope({"LayerScale": LayerScale}):
+                loaded = tf.keras.models.load_model(path)
             feeds = {
                 tensor.name: array(tensor.name, (2, *tensor.shape[1:]), tensor.dtype.name) for tensor in loaded.inputs
             }
