@@ -23,7 +23,7 @@ for source in sys.argv[2:]:
 
 @pytest.fixture(scope="module")
 def sources(keras: Any, exported: Path, frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """A SavedModel, a frozen graph, and a network with branches and many equal constants, which tf2onnx merges."""
+    """A SavedModel, a frozen graph, loops, and branches with many equal constants, which tf2onnx merges."""
     layers = keras.layers
     x = image = keras.Input((16, 16, 3), name="image")
     for index in range(4):
@@ -33,7 +33,10 @@ def sources(keras: Any, exported: Path, frozen: Path, tmp_path_factory: pytest.T
     parts = [layers.Flatten(name=f"flat_{name}")(layers.ReLU(name=name)(x)) for name in ("left", "right")]
     path = tmp_path_factory.mktemp("keras") / "branches.keras"
     keras.Model(image, layers.Concatenate(name="scores")(parts)).save(path)
-    return [path, exported, frozen]
+    masked = layers.Masking()(series := keras.Input((None, 3), name="series"))
+    loops = layers.Bidirectional(layers.LSTM(2, return_sequences=True, name="both"))(masked)
+    keras.Model(series, layers.GRU(2, name="last")(loops)).save(path.with_name("loops.keras"))
+    return [path, path.with_name("loops.keras"), exported, frozen]
 
 
 def test_bytes_depend_on_the_source_alone(sources: list[Path], tmp_path: Path) -> None:

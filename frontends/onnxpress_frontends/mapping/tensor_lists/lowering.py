@@ -28,6 +28,11 @@ INT32 = 3
 def obstacle(family: Family) -> str | None:
     """What keeps a list from being a tensor, and what to do about it."""
     for node in family.others:
+        if node.op in ("Enter", "Exit", "Switch", "Merge", "NextIteration"):
+            return (
+                f"its loop has been lowered to {node.op} and the like; convert the SavedModel or the Keras file, "
+                "or freeze with lower_control_flow=False"
+            )
         if node.op not in CALLS:
             return f"it is given to {node.op} ({node.name!r}); use stack, read or gather"
     for scope, node in family.sources:

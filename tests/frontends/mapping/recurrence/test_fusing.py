@@ -82,6 +82,7 @@ def test_layers_are_one_node_each(keras: Any, layer: str, op: str, activations: 
 def test_gates_with_other_activations(keras: Any, layer: str) -> None:
     activations = ("hard_sigmoid", "relu", "softsign")
     layers = [getattr(keras.layers, layer)(2, recurrent_activation=name) for name in activations]
+    layers.append(getattr(keras.layers, layer)(2, recurrent_activation="hard_sigmoid", activation="leaky_relu"))
     converted = convert(randomize(applied(keras, layers, keras.Input((None, 3)))))
     assert recurrent(converted) == {layer: len(layers)}
     node = next(node for node in converted.graph if "HardSigmoid" in (node.attributes.get_strings("activations") or ()))

@@ -128,3 +128,24 @@ def test_a_loop_without_a_counter_is_refused(tf: Any) -> None:
 
     with pytest.raises(UnsupportedModel, match="loop 'StatelessWhile' does not count its steps"):
         load(function)
+
+
+def test_a_loop_that_was_lowered_is_refused(tf: Any) -> None:
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    function = tf.function(loops(tf)["in order"], input_signature=[tf.TensorSpec((9, 3), name="x")])
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function(), lower_control_flow=True)
+    with pytest.raises(UnsupportedModel, match=r"its loop has been lowered to \w+ .* lower_control_flow=False"):
+        load(frozen)
+
+
+def test_an_array_given_to_another_operator_is_refused(tf: Any) -> None:
+    @tf.function(input_signature=[tf.TensorSpec((9, 3), name="x")])
+    def function(x: Any) -> Any:
+        array = tf.TensorArray(tf.float32, size=9, element_shape=(3,))
+        return tf.while_loop(lambda i, _: i < 9, lambda i, a: (i + 1, a.write(i, x[i])), (0, array))[1].concat()
+
+    with pytest.raises(
+        UnsupportedModel, match=r"it is given to TensorListConcatV2 \('.*'\); use stack, read or gather"
+    ):
+        load(function)
