@@ -11,6 +11,7 @@ inside one ONNX operator of each.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 _CASES = ("Case", "StatelessCase")
@@ -30,24 +31,30 @@ def keep_control_flow(graph: Any) -> None:
 
 
 def separate_calls(graph: Any) -> None:
-    """Copy every function of a `GraphDef` that is called more than once, in place."""
-    functions = {function.signature.name: function for function in graph.library.function}
-    used: set[str] = set()
-    pending = list(graph.node)
+    """Give every call in a `GraphDef` functions of its own, in place.
+
+    They are named after the call, for TensorFlow names functions by a counter of the whole process.
+    """
+    library = {function.signature.name: function for function in graph.library.function}
+    made: dict[str, Any] = {}
+    replaced = set()
+    pending = [("", graph.node)]
     while pending:
-        node = pending.pop(0)
-        for key in _CALLED:
-            if key not in node.attr or node.attr[key].func.name not in functions:
-                continue
-            function = functions[node.attr[key].func.name]
-            if function.signature.name in used:
-                copy = graph.library.function.add()
-                copy.CopyFrom(function)
-                copy.signature.name = _fresh(function.signature.name, graph.library)
-                node.attr[key].func.name = copy.signature.name
-                functions[copy.signature.name] = function = copy
-            used.add(function.signature.name)
-            pending += function.node_def
+        prefix, nodes = pending.pop(0)
+        for node in nodes:
+            for key in _CALLED:
+                if key not in node.attr or node.attr[key].func.name not in library:
+                    continue
+                replaced.add(node.attr[key].func.name)
+                function = type(library[node.attr[key].func.name])()
+                function.CopyFrom(library[node.attr[key].func.name])
+                name = _fresh(f"{prefix}{node.name}_{key}".replace("/", "_"), {*library, *made})
+                function.signature.name = node.attr[key].func.name = name
+                made[name] = function
+                pending.append((f"{name}_", function.node_def))
+    kept = [function for name, function in library.items() if name not in replaced]
+    functions = type(graph.library)(function=[*kept, *made.values()])
+    graph.library.CopyFrom(functions)
 
 
 def _nest(case: Any, library: Any, functions: dict[str, Any]) -> None:
@@ -68,7 +75,7 @@ def _taking_index(branch: Any, library: Any) -> Any:
     """A version of a branch whose first argument is the index, unused."""
     function = library.function.add()
     function.CopyFrom(branch)
-    function.signature.name = _fresh(f"{branch.signature.name}_of_case", library)
+    function.signature.name = _fresh(f"{branch.signature.name}_of_case", _names(library))
     arguments = [type(argument)() for argument in function.signature.input_arg]
     for copy, argument in zip(arguments, function.signature.input_arg, strict=True):
         copy.CopyFrom(argument)
@@ -84,7 +91,7 @@ def _choice(case: Any, index: int, branch: Any, rest: Any, library: Any) -> Any:
     """A function that calls `branch` if its first argument is `index`, and `rest` otherwise."""
     function = library.function.add()
     function.signature.CopyFrom(branch.signature)
-    function.signature.name = _fresh(f"{case.name}_from_{index}".replace("/", "_"), library)
+    function.signature.name = _fresh(f"{case.name}_from_{index}".replace("/", "_"), _names(library))
     number = function.node_def.add(name="number", op="Const")
     number.attr["dtype"].type = number.attr["value"].tensor.dtype = _INT32
     number.attr["value"].tensor.int_val.append(index)
@@ -104,8 +111,11 @@ def _choice(case: Any, index: int, branch: Any, rest: Any, library: Any) -> Any:
     return function
 
 
-def _fresh(wish: str, library: Any) -> str:
-    taken = {function.signature.name for function in library.function}
+def _names(library: Any) -> set[str]:
+    return {function.signature.name for function in library.function}
+
+
+def _fresh(wish: str, taken: Container[str]) -> str:
     name, number = wish, 1
     while name in taken:
         name, number = f"{wish}_{number}", number + 1
