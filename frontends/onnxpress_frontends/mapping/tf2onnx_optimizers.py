@@ -34,6 +34,7 @@ def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
     left_out: list[str] = []
     while True:
         graph = mapped()
+        _keep_order(graph)
         failed = _run(working, graph)
         if failed is None:
             graph.topological_sort(graph.get_nodes())
@@ -41,6 +42,20 @@ def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
         name, error = failed
         del working[name]
         left_out.append(f"tf2onnx's optimiser {name!r} failed and was left out: {first_line(error)}")
+
+
+def _keep_order(graph: Any) -> None:
+    """Have a graph keep the order of its nodes when it drops unused ones; else they come as they lie in memory."""
+    extract = graph.extract_sub_graph_nodes
+
+    def in_order(*arguments: Any, **options: Any) -> list[Any]:
+        place = {id(node): index for index, node in enumerate(graph.get_nodes())}
+        return sorted(extract(*arguments, **options), key=lambda node: place.get(id(node), len(place)))
+
+    graph.extract_sub_graph_nodes = in_order
+    for node in graph.get_nodes():
+        for body in (node.get_body_graphs() or {}).values():
+            _keep_order(body)
 
 
 def _run(working: Mapping[str, Any], graph: Any) -> tuple[str, Exception] | None:

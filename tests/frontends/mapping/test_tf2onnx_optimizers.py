@@ -30,3 +30,23 @@ def test_an_optimiser_that_fails_is_left_out_and_named(cnn: Any, agree: Any, mon
     agree(cnn)
     warnings = convert(cnn).run.warnings
     assert warnings == ["tf2onnx's optimiser 'broken' failed and was left out: max() arg is an empty sequence"]
+
+
+def test_nodes_keep_their_order_when_unused_ones_are_dropped(
+    cnn: Any, agree: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[bool] = []
+
+    class Dropping:
+        graph_been_opt = False
+
+        def _optimize(self, graph: Any) -> None:
+            before = [node.name for node in graph.get_nodes()]
+            graph.delete_unused_nodes(graph.outputs)
+            after = [node.name for node in graph.get_nodes()]
+            met.append(len(after) > 5 and after == [name for name in before if name in after])
+
+    whole = tf2onnx_optimizers.optimizers()
+    monkeypatch.setattr(tf2onnx_optimizers, "optimizers", lambda: {"first": Dropping, **whole, "last": Dropping})
+    agree(cnn)
+    assert len(met) >= 2 and all(met)
