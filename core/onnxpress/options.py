@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
@@ -32,13 +32,13 @@ class Option:
         name: Parameter name, with underscores.
         type: The annotation, evaluated.
         default: Its default; `inspect.Parameter.empty` when it must be given.
-        meaning: What the docstring of the function says of it under ``Args:``, on one line.
+        meaning: What the docstring of the function says of it under ``Args:``, on one line; options are equal without it.
     """
 
     name: str
     type: Any
     default: Any
-    meaning: str = ""
+    meaning: str = field(default="", compare=False)
 
     @property
     def required(self) -> bool:
