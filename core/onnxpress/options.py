@@ -32,7 +32,7 @@ class Option:
         name: Parameter name, with underscores.
         type: The annotation, evaluated.
         default: Its default; `inspect.Parameter.empty` when it must be given.
-        meaning: What the docstring of the function says of it under ``Args:``, on one line; options are equal without it.
+        meaning: What the docstring of the function says of it under ``Args:``, on one line; takes no part in equality.
     """
 
     name: str
