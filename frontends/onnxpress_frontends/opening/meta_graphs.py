@@ -40,7 +40,10 @@ def open_checkpoint(source: Path, inputs: Sequence[str] | None, outputs: Sequenc
         raise InvalidModel(f"{source} is no checkpoint of TensorFlow 1; give its .meta file")
     path = Path(f"{prefix}{META}")
     if not path.is_file():
-        raise InvalidModel(f"{path} does not exist; a checkpoint holds values only, put the graph beside it")
+        raise InvalidModel(
+            f"{path} does not exist; a checkpoint holds values only: put the graph beside it, "
+            "or restore the checkpoint into its model and convert that"
+        )
     meta = read_message(path, MetaGraphDef, "a TensorFlow meta graph")
     if not meta.graph_def.node:
         raise InvalidModel(f"{path} is not a TensorFlow meta graph, or is truncated or corrupt: it holds no node")
