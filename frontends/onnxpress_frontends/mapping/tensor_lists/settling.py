@@ -60,28 +60,32 @@ def _collected(family: Family) -> str | None:
         return None
     (((scope, source),), ((body, write),)) = family.sources, family.writes
     writers = [(loop, index) for loop, index in family.loops if loop.body is body]
-    if len(writers) != 1 or source.op != SOURCES[0]:
+    if len(writers) != 1 or source.op != SOURCES[0] or not _only_fills(*writers[0], source, write):
         return None
-    ((loop, index),) = writers
-    readers = [other for other, variable in family.loops if other is not loop and other.keeps(variable)]
-    is_apart = len(readers) == len(family.loops) - 1 and all(other.scope is scope for other in readers)
-    inside = (loop.body.name, loop.condition.name)
-    reads = {node.op for read, node in family.reads if read.name not in inside}
-    result = body.node(body.origin(body.results[index]))
-    if (
-        not is_apart
-        or any(read.name in inside for read, _ in family.reads)
-        or loop.scope is not scope
-        or scope.node(scope.origin(loop.node.input[index])) is not source
-        or result is not write
-        or body.origin(write.input[0]) != body.arguments[index]
-        or not reads <= set(_COLLECTED_READS)
-    ):
+    loop = writers[0][0]
+    if not _is_read_apart(family, loop):
         return None
-    size = known(scope, source.input[1])
+    size, reads = known(scope, source.input[1]), {node.op for _, node in family.reads}
     if body.number(write.input[1]) == 0 and size == 1 and reads == {"TensorListStack"}:
         return _LAST
     return _ONE_PER_STEP if loop.is_counter(write.input[1]) and _takes(loop, size, write) else None
+
+
+def _only_fills(loop: WhileLoop, index: int, source: Any, write: Any) -> bool:
+    """Whether a loop takes a new list, and each step sets one element and hands the list on."""
+    is_new = loop.scope.node(loop.scope.origin(loop.node.input[index])) is source
+    is_handed_on = loop.body.node(loop.body.origin(loop.body.results[index])) is write
+    return is_new and is_handed_on and loop.body.origin(write.input[0]) == loop.body.arguments[index]
+
+
+def _is_read_apart(family: Family, writer: WhileLoop) -> bool:
+    """Whether a list is read outside of the loop that fills it alone, in ways that suit a tensor."""
+    inside = (writer.body.name, writer.condition.name)
+    others = [(loop, variable) for loop, variable in family.loops if loop.body is not writer.body]
+    is_left_alone = all(loop.scope is writer.scope and loop.keeps(variable) for loop, variable in others)
+    return is_left_alone and all(
+        scope.name not in inside and node.op in _COLLECTED_READS for scope, node in family.reads
+    )
 
 
 def _takes(loop: WhileLoop, size: Tensor | int, write: Any) -> bool:
