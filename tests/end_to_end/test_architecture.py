@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import resource
 import statistics
 import subprocess
@@ -34,7 +35,8 @@ def modules_after(*arguments: str) -> set[str]:
         "    assert not done.code, done.code\n"
         "print(*sys.modules, file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    environment = {**os.environ, "ONNXPRESS_DEBUG": "1"}  # or else another process does the work
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     return set(done.stderr.splitlines()[-1].split())
 
