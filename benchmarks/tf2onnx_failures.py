@@ -14,30 +14,33 @@ from pathlib import Path
 from typing import Any
 
 from failures import graphs, layers, quantization
-from failures.case import Case, Sample, run_command
+from failures.case import Case, Converter, Sample, run_command
 from failures.judging import Verdict, judge
 from results import Goal, quick, write
 
 CASES = (*layers.CASES, *quantization.CASES, *graphs.CASES)
 
 
-def own(sample: Sample, out: Path, *, by_command: bool) -> int | None:
-    """Convert with onnxpress."""
-    if by_command:
-        return run_command("-m", "onnxpress.cli", "convert", sample.source, "--out", out)
-    import onnxpress
+def own(case: Case, sample: Sample) -> Converter:
+    """How onnxpress converts: by its command where tf2onnx's exit code is the point, too."""
 
-    onnxpress.convert(sample.source, out=out)
-    return None
+    def convert(out: Path) -> int | None:
+        if case.refused and isinstance(sample.source, Path):
+            return run_command("-m", "onnxpress.cli", "convert", sample.source, "--out", out)
+        import onnxpress
+
+        onnxpress.convert(sample.source, out=out)
+        return None
+
+    return convert
 
 
 def both(case: Case, folder: Path) -> tuple[Verdict, Verdict]:
     """The verdicts over tf2onnx and over onnxpress."""
     sample = case.make(folder)
-    by_command = case.refused and isinstance(sample.source, Path)
     return (
         judge(case, sample, sample.stock, folder / "tf2onnx.onnx"),
-        judge(case, sample, lambda out: own(sample, out, by_command=by_command), folder / "onnxpress.onnx"),
+        judge(case, sample, own(case, sample), folder / "onnxpress.onnx"),
     )
 
 

@@ -27,7 +27,6 @@ def _frozen_loop(folder: Path) -> Sample:
     import tensorflow as tf
 
     v1, feed = tf.compat.v1, values(2, 4)
-    v1.enable_control_flow_v2()
     with tf.Graph().as_default() as graph, v1.Session() as session:
         x = v1.placeholder(tf.float32, (None, 4), name="x")
         weight = v1.get_variable("weight", initializer=values(4, 4, seed=1), use_resource=True)

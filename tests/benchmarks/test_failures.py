@@ -13,7 +13,8 @@ import pytest
 
 from failures.case import Case, Sample, run_command
 from failures.judging import Verdict, judge, number_of
-from tf2onnx_failures import CASES, row
+from onnxpress_frontends.tensorflow_import import import_tensorflow
+from tf2onnx_failures import CASES, own, row
 
 X = np.array([[-2.0, 1.0]], np.float32)
 SAMPLE = Sample(source=None, stock=lambda out: None, feeds=[X], expected=[np.maximum(X, 0)])
@@ -79,6 +80,14 @@ def test_an_input_too_many(tmp_path: Path) -> None:
     sample: Any = replace(SAMPLE, feeds=[])
     found = judge(CASE, sample, writer("y = Relu(x)"), tmp_path / "m.onnx")
     assert (found.text, found.right) == ("does not run: it has other inputs, x", False)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_case_is_right_here(case: Case, tmp_path: Path) -> None:
+    import_tensorflow()
+    sample = case.make(tmp_path)
+    assert judge(case, sample, own(case, sample), tmp_path / "onnxpress.onnx").right
 
 
 def test_cases_have_names_of_their_own() -> None:
