@@ -71,6 +71,8 @@ def _load(folder: Path, meta: Any, signature: str | None) -> NamedFunction:
             return _read_signature(folder, meta, signature, None, None)
         except InvalidModel:
             raise InvalidModel(f"{folder} is a truncated or corrupt SavedModel: {first_line(error)}") from error
+    if not hasattr(loaded, "signatures"):
+        raise InvalidModel(f"{folder} is a truncated or corrupt SavedModel: its root is no model")
     chosen = _choose(dict(loaded.signatures), signature, folder)
     return name_endpoints(loaded.signatures[chosen], title=folder.absolute().name, owner=loaded)
 

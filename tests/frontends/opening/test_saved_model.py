@@ -336,3 +336,18 @@ def test_functions_of_tensorflow_1_are_searched(tf: Any, old: Original) -> None:
     edit(old.source, call)
     with pytest.raises(UnsupportedModel, match=r"run code or touch files: PyFunc \(first 'hidden_\w+/python'\)"):
         load(old.source)
+
+
+def test_a_root_without_signatures_is_corrupt(two_signatures: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "module"
+    shutil.copytree(two_signatures, folder)
+
+    def forget(meta: Any) -> None:
+        root = meta.object_graph_def.nodes[0]
+        for index in reversed(range(len(root.children))):
+            if root.children[index].local_name == "signatures":
+                del root.children[index]
+
+    edit(folder, forget)
+    with pytest.raises(InvalidModel, match="is a truncated or corrupt SavedModel: its root is no model"):
+        load(folder)
