@@ -4,10 +4,7 @@ Its loop copies the graph, weights and all, before each of twelve optimisers, so
 a failure means that the graph is mapped again, and optimised without that one.
 
 Of nodes that compute the same, or that give one value two names, tf2onnx keeps the first it meets, which varies from
-one process to the next; here the first by name stays.  And its Transpose optimiser fails on a scalar added after a
-convolution without bias (the hard swish of MobileNetV3), which leaves a pair of Transposes around every layer; here a
-scalar passes as any operand does.  It also passes what carries a grid (`quantization_carriers`), whose axis moves with
-it.  For Einsum see `einsum_spelling`.
+one process to the next; here the first by name stays.  For the other two see `transpose_pushing` and `einsum_spelling`.
 """
 
 from __future__ import annotations
@@ -16,9 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from onnxpress_frontends.foreign_errors import first_line
-from onnxpress_frontends.mapping import grid_attributes
+from onnxpress_frontends.mapping import transpose_pushing
 from onnxpress_frontends.mapping.einsum_spelling import decompose
-from onnxpress_frontends.mapping.quantization_carriers import CARRIER
 
 
 def optimize(mapped: Callable[[], Any]) -> tuple[Any, list[str]]:
@@ -81,7 +77,6 @@ def optimizers() -> dict[str, Any]:
     from tf2onnx.optimizer.einsum_optimizer import EinsumOptimizer
     from tf2onnx.optimizer.identity_optimizer import IdentityOptimizer
     from tf2onnx.optimizer.merge_duplicated_nodes_optimizer import MergeDuplicatedNodesOptimizer
-    from tf2onnx.optimizer.transpose_optimizer import TransposeOptimizer
 
     class MergeDuplicatedNodes(MergeDuplicatedNodesOptimizer):  # type: ignore[misc]
         def _merge_nodes_that_are_duplicated(self, nodes_to_process: list[Any], graph: Any) -> None:
@@ -93,25 +88,6 @@ def optimizers() -> dict[str, Any]:
             g.reset_nodes(sorted(g.get_nodes(), key=lambda node: node.name))
             return super()._optimize_at_current_graph_level(g)
 
-    class PushTranspose(TransposeOptimizer):  # type: ignore[misc]
-        def _add_handler(self, trans: Any, node: Any) -> Any:
-            added = node.inputs[1]
-            if added.is_const() and added.get_tensor_value(as_list=False).ndim == 0:
-                return self._handle_node_having_branches(trans, node)
-            return super()._add_handler(trans, node)
-
-        def _initialize_handlers(self) -> None:
-            super()._initialize_handlers()
-            self._handler_map[CARRIER] = self._carrier_handler
-
-        def _carrier_handler(self, trans: Any, node: Any) -> bool:
-            if not self._switch_transpose_and_node(node, trans):
-                return False
-            axis, perm = node.get_attr_value(grid_attributes.AXIS), trans.get_attr_value("perm")
-            if axis is not None:
-                node.set_attr(grid_attributes.AXIS, perm[axis] - len(perm))
-            return True
-
     class DecomposeEinsum(EinsumOptimizer):  # type: ignore[misc]
         def _optimize_einsum(self, node: Any, graph: Any) -> bool:
             return decompose(node, graph)
@@ -120,6 +96,6 @@ def optimizers() -> dict[str, Any]:
         "einsum_optimizer": DecomposeEinsum,
         "merge_duplication": MergeDuplicatedNodes,
         "remove_identity": RemoveIdentity,
-        "optimize_transpose": PushTranspose,
+        "optimize_transpose": transpose_pushing.optimizer(),
     }
     return {**optimizer._get_optimizers(), **mended}

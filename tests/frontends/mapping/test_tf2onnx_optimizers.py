@@ -8,16 +8,6 @@ from onnxpress import convert
 from onnxpress_frontends.mapping import tf2onnx_optimizers
 
 
-def test_a_hard_swish_after_a_convolution_without_bias_leaves_one_transpose(agree: Any, keras: Any) -> None:
-    layers = keras.layers
-    x = image = keras.Input((8, 8, 3), name="image")
-    for index in range(3):
-        x = layers.Conv2D(4, 3, padding="same", use_bias=False, name=f"conv_{index}")(x)
-        x = layers.Multiply(name=f"swish_{index}")([x, layers.ReLU(6)(x + 3.0) * (1 / 6)])
-    model = agree(keras.Model(image, layers.GlobalAveragePooling2D(name="pooled")(x)))
-    assert [node.op_type for node in model.graph].count("Transpose") == 1
-
-
 def test_an_optimiser_that_fails_is_left_out_and_named(cnn: Any, agree: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     class Failing:
         def _optimize(self, graph: Any) -> None:
