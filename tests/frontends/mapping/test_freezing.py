@@ -118,16 +118,16 @@ def test_an_update_before_the_read_is_refused(tf: Any, model: _Model) -> None:
         model.counter.assign_add(1.0)
         return x * model.counter
 
-    with pytest.raises(UnsupportedModel, match="changes variable .* before it reads it"):
+    with pytest.raises(UnsupportedModel, match=r"changes variable .* before it reads it"):
         freeze_function(tf, function)
     inner = tf.function(function)
-    with pytest.raises(UnsupportedModel, match="changes variable .* before it reads it"):
+    with pytest.raises(UnsupportedModel, match=r"changes variable .* before it reads it"):
         freeze_function(tf, lambda x: inner(x) + 1)
 
 
 def test_an_operator_that_only_a_variable_has_is_refused(tf: Any, model: _Model) -> None:
     steps = tf.Variable(0)
-    with pytest.raises(UnsupportedModel, match="ResourceCountUpTo .* uses a variable as only TensorFlow can"):
+    with pytest.raises(UnsupportedModel, match=r"ResourceCountUpTo .* uses a variable as only TensorFlow can"):
         freeze_function(
             tf,
             lambda x: x + tf.cast(tf.raw_ops.ResourceCountUpTo(resource=steps.handle, limit=3, T=tf.int32), tf.float32),

@@ -39,7 +39,7 @@ def test_names_tell_the_content(tf: Any, graph: Any) -> None:
     first, second, other = (type(graph)() for _ in range(3))
     for copy in (first, second, other):
         copy.CopyFrom(graph)
-    other.library.function[0].node_def[0].name += "_changed"
+    next(function for function in other.library.function if function.node_def).node_def[0].name += "_changed"
     for copy in (first, second, other):
         name_functions_apart(copy)
     library = [{function.signature.name for function in copy.library.function} for copy in (first, second, other)]
