@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-
 _HANDLE = "VariableV2"
 """What a handle is meanwhile: of known shape like a placeholder, but grappler makes up no values to feed it with."""
 
