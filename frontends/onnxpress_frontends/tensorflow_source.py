@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
 from onnxpress_frontends.mapping.inner_cuts import select
-from onnxpress_frontends.opening import checkpoints, graphdef, keras_files, keras_models, meta_graphs, saved_model
+from onnxpress_frontends.opening import saved_model
 from onnxpress_frontends.opening.functions import trace
+from onnxpress_frontends.opening.graphs import checkpoints, graphdef, meta_graphs
+from onnxpress_frontends.opening.keras import files as keras_files
+from onnxpress_frontends.opening.keras import models as keras_models
 from onnxpress_frontends.opening.named_function import NamedFunction
 
 if TYPE_CHECKING:

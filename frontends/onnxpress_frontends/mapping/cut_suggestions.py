@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from onnxpress_frontends.opening.feeding import tensor_specs
-from onnxpress_frontends.opening.names import tensor_name
+from onnxpress_frontends.opening.graphs.feeding import tensor_specs
+from onnxpress_frontends.opening.graphs.names import tensor_name
 from onnxpress_frontends.reachability import source_of
 
 if TYPE_CHECKING:

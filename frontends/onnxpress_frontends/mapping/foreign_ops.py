@@ -16,7 +16,7 @@ from onnxpress_frontends.mapping.cut_suggestions import suggest_cuts
 from onnxpress_frontends.mapping.freezing import Frozen
 from onnxpress_frontends.mapping.inexact_mappings import is_inexact
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
-from onnxpress_frontends.opening.function_library import called_functions
+from onnxpress_frontends.opening.graphs.function_library import called_functions
 from onnxpress_frontends.opening.named_function import NamedFunction
 
 _REWRITTEN = """

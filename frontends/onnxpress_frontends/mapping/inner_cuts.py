@@ -11,10 +11,10 @@ from typing import Any
 
 from onnxpress.errors import InvalidOption
 from onnxpress_frontends.mapping.preparation import prepare
-from onnxpress_frontends.opening.cutting import cut
-from onnxpress_frontends.opening.feeding import feed
+from onnxpress_frontends.opening.graphs.cutting import cut
+from onnxpress_frontends.opening.graphs.feeding import feed
 from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
-from onnxpress_frontends.opening.names import find_tensor, tensor_name
+from onnxpress_frontends.opening.graphs.names import find_tensor, tensor_name
 from onnxpress_frontends.reachability import keep_reachable, source_of
 
 

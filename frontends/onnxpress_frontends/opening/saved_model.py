@@ -15,11 +15,11 @@ from typing import Any
 from onnxpress.errors import InvalidModel, InvalidOption, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening.functions import name_endpoints
-from onnxpress_frontends.opening.graph_soundness import refuse_unsound
-from onnxpress_frontends.opening.meta_graphs import open_signature
+from onnxpress_frontends.opening.graphs.graph_soundness import refuse_unsound
+from onnxpress_frontends.opening.graphs.meta_graphs import open_signature
+from onnxpress_frontends.opening.graphs.proto_files import read_message
 from onnxpress_frontends.opening.named_function import NamedFunction
 from onnxpress_frontends.opening.op_safety import refuse_harmful
-from onnxpress_frontends.opening.proto_files import read_message
 from onnxpress_frontends.tensorflow_import import import_tensorflow, quiet
 
 GRAPH_FILES = ("saved_model.pb", "saved_model.pbtxt")

@@ -1,0 +1,1 @@
+"""Graphs of TensorFlow 1, from files, checkpoints and old SavedModels."""

@@ -1,0 +1,1 @@
+"""Keras models, from files of Keras 3 and Keras 2 or from memory."""
