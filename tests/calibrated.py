@@ -13,9 +13,9 @@ import onnx_ir as ir
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.runtime import Session
 from onnxpress.testing import apply, model
-from onnxpress_plugins.onnxruntime_cpu import ONNXRUNTIME_CPU
-from onnxpress_plugins.qdq_insertion import INSERT_QDQ
-from onnxpress_plugins.quantization_plan import observed, plan
+from onnxpress_plugins.quantization.onnxruntime_cpu import ONNXRUNTIME_CPU
+from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
+from onnxpress_plugins.quantization.quantization_plan import observed, plan
 
 
 def numbers(*shape: int, seed: int = 0) -> np.ndarray[Any, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from onnxpress.kinds import Observer
-from onnxpress_plugins.histogram import DENSE, HistogramTracker
+from onnxpress_plugins.quantization.histogram import DENSE, HistogramTracker
 
 Sample = np.ndarray[Any, np.dtype[np.float32]]
 RNG = np.random.default_rng(5)

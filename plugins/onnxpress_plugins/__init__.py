@@ -11,16 +11,16 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 @hookimpl
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
-    from onnxpress_plugins.bias_correction import CORRECT_BIASES
-    from onnxpress_plugins.bn_folding import FOLD_BATCH_NORM
-    from onnxpress_plugins.calibration import CALIBRATE
-    from onnxpress_plugins.clean_up import CLEAN_UP
-    from onnxpress_plugins.gelu_fusion import FUSE_GELU
-    from onnxpress_plugins.group_merging import MERGE_GROUP_CONV
-    from onnxpress_plugins.layer_norm_fusion import FUSE_LAYER_NORM
+    from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+    from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
+    from onnxpress_plugins.folding.pad_folding import FOLD_PADDING
+    from onnxpress_plugins.fusion.gelu_fusion import FUSE_GELU
+    from onnxpress_plugins.fusion.layer_norm_fusion import FUSE_LAYER_NORM
+    from onnxpress_plugins.grouping.group_merging import MERGE_GROUP_CONV
     from onnxpress_plugins.layout.transpose_cancelling import CANCEL_TRANSPOSES
-    from onnxpress_plugins.pad_folding import FOLD_PADDING
-    from onnxpress_plugins.qdq_insertion import INSERT_QDQ
+    from onnxpress_plugins.quantization.bias_correction import CORRECT_BIASES
+    from onnxpress_plugins.quantization.calibration import CALIBRATE
+    from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
 
     yield CALIBRATE
     yield CANCEL_TRANSPOSES
@@ -37,10 +37,10 @@ def onnxpress_passes() -> Iterable[Pass]:
 @hookimpl
 def onnxpress_observers() -> Iterable[Observer]:
     """Every observer of this package."""
-    from onnxpress_plugins.observers.entropy import ENTROPY
-    from onnxpress_plugins.observers.minmax import MIN_MAX
-    from onnxpress_plugins.observers.mse import MSE
-    from onnxpress_plugins.observers.percentile import PERCENTILE
+    from onnxpress_plugins.quantization.observers.entropy import ENTROPY
+    from onnxpress_plugins.quantization.observers.minmax import MIN_MAX
+    from onnxpress_plugins.quantization.observers.mse import MSE
+    from onnxpress_plugins.quantization.observers.percentile import PERCENTILE
 
     yield ENTROPY
     yield MIN_MAX
@@ -51,7 +51,7 @@ def onnxpress_observers() -> Iterable[Observer]:
 @hookimpl
 def onnxpress_targets() -> Iterable[Target]:
     """Every target of this package."""
-    from onnxpress_plugins.onnxruntime_cpu import ONNXRUNTIME_CPU
+    from onnxpress_plugins.quantization.onnxruntime_cpu import ONNXRUNTIME_CPU
 
     yield ONNXRUNTIME_CPU
 
@@ -59,8 +59,8 @@ def onnxpress_targets() -> Iterable[Target]:
 @hookimpl
 def onnxpress_reports() -> Iterable[Report]:
     """Every report of this package."""
-    from onnxpress_plugins.json_report import JSON
-    from onnxpress_plugins.text_report import TEXT
+    from onnxpress_plugins.reports.json_report import JSON
+    from onnxpress_plugins.reports.text_report import TEXT
 
     yield JSON
     yield TEXT

@@ -14,7 +14,7 @@ import pytest
 
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress_frontends import tensorflow_source
-from onnxpress_plugins.clean_up import CLEAN_UP
+from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
 
 INTEGERS = (ir.DataType.INT64, ir.DataType.INT32)
 

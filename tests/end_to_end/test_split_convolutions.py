@@ -15,8 +15,8 @@ import pytest
 
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress_frontends import tensorflow_source
-from onnxpress_plugins.clean_up import CLEAN_UP
-from onnxpress_plugins.group_merging import MERGE_GROUP_CONV
+from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+from onnxpress_plugins.grouping.group_merging import MERGE_GROUP_CONV
 
 
 @pytest.fixture(scope="module")

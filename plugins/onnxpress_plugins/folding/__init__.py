@@ -1,0 +1,1 @@
+"""What moves into the weights beside it: BatchNormalization, affine operators, padding."""

@@ -1,0 +1,1 @@
+"""Convolutions of parts of a tensor, joined into one grouped convolution."""

@@ -1,0 +1,1 @@
+"""From calibration to QuantizeLinear and DequantizeLinear."""

@@ -1,0 +1,185 @@
+"""Calibrate: find the range of every tensor that the target will quantise, from samples, in one streaming pass.
+
+Which tensors these are is the plan that `insert-qdq` carries out (`quantization_plan`), so the two passes take the same
+options for what to exclude; no other tensor is looked at.  How a range comes of what was seen is the observer's affair.
+Memory does not grow with the number of samples, and neither their order nor the batches they come in change the result.
+
+Nothing is written, to the model or to a file, before the last sample has been seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+import onnx_ir as ir
+
+from onnxpress import ranges as range_file
+from onnxpress.errors import InvalidData, InvalidOption
+from onnxpress.kinds import Context, Observer, Pass, RangeTracker, Target
+from onnxpress.options import bind
+from onnxpress.ranges import META_KEY, Range
+from onnxpress.records import Notes
+from onnxpress_plugins.quantization.observing import check_limit, observe
+from onnxpress_plugins.quantization.quantization_plan import observed, plan
+
+_HOW_TO_GIVE_DATA = (
+    "give samples of what the model will see with --data PATH, a file of ranges found before as the option 'ranges', "
+    "or --random-data for a smoke run"
+)
+
+
+class Source(Protocol):
+    """Where ranges come from."""
+
+    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
+        """The range of each of `values`, float values of the main graph of `model`."""
+
+
+@dataclass(frozen=True)
+class FromFile:
+    """Ranges that were saved before, by tensor name."""
+
+    path: Path
+
+    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
+        """Look every value up; ranges of other tensors may be in the file too."""
+        known = range_file.load(self.path)
+        missing = [value.name for value in values if value.name not in known]
+        if missing:
+            raise InvalidData(
+                f"{self.path} lacks the ranges of {len(missing)} of {len(values)} tensors to quantise, "
+                f"the first of them {missing[0]!r}; calibrate this model with data"
+            )
+        notes.details.update(ranges=str(self.path), tensors=len(values))
+        return {value: known[value.name or ""] for value in values}
+
+
+@dataclass(frozen=True, kw_only=True)
+class FromSamples:
+    """Ranges measured by running the model.
+
+    Attributes:
+        context: Where samples, progress and the number of threads come from.
+        observer: Name of the observer.
+        tracker: Makes a tracker for one tensor.
+        limit: How many samples to use at most; None uses all.
+    """
+
+    context: Context
+    observer: str
+    tracker: partial[RangeTracker]
+    limit: int | None
+
+    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
+        """Run the model on every sample."""
+        data = self.context.data
+        if data is None:
+            raise InvalidData(f"calibration has no data; {_HOW_TO_GIVE_DATA}")
+        trackers = {value: self.tracker() for value in values}
+        seen = observe(
+            model, trackers, data, limit=self.limit, threads=self.context.threads, progress=self.context.progress
+        )
+        if not seen:
+            raise InvalidData(f"the calibration data hold no sample; {_HOW_TO_GIVE_DATA}")
+        if data.is_random:
+            notes.warn("calibrated on random data: the ranges mean nothing, and the accuracy will not either")
+        notes.details.update(observer=self.observer, samples=seen, tensors=len(values))
+        return {value: self._range(value, tracker) for value, tracker in trackers.items()}
+
+    def _range(self, value: ir.Value, tracker: RangeTracker) -> Range:
+        low, high = tracker.range()
+        try:
+            return Range(float(low), float(high))
+        except InvalidData as error:  # nothing seen, as every sample was empty, or a third party's mistake
+            raise InvalidData(
+                f"observer {self.observer!r} gives no range for tensor {value.name!r}: {error}"
+            ) from error
+
+
+class Calibrate(ir.passes.InPlacePass):
+    """The pass.
+
+    Args:
+        target: What the model will run on.
+        source: Where the ranges come from.
+        save_ranges: Where to write them, if anywhere.
+        notes: Where to say what was found.
+        **excluded: What stays float, as `quantization_plan.plan` takes it.
+    """
+
+    def __init__(
+        self, target: Target, source: Source, save_ranges: Path | None, notes: Notes, **excluded: Sequence[str]
+    ) -> None:
+        super().__init__()
+        self._target = target
+        self._source = source
+        self._save_ranges = save_ranges
+        self._notes = notes
+        self._excluded = excluded
+
+    def call(self, model: ir.Model) -> ir.passes.PassResult:
+        """Put a `Range` into the metadata of every value to be quantised.
+
+        Raises:
+            InvalidData: There are no data, they do not fit, or they make a tensor NaN or infinite.
+            InvalidOption: What is to be excluded is not in the model.
+        """
+        values = observed(plan(model, self._target, **self._excluded))
+        if not values:
+            self._notes.warn(f"nothing to calibrate: {self._target.name} would quantise no node of this model")
+            return ir.passes.PassResult(model, modified=False)
+        found = self._source.find(model, values, self._notes)
+        if self._save_ranges is not None:
+            range_file.save({value.name or "": found[value] for value in values}, self._save_ranges)
+        for value in values:
+            value.meta[META_KEY] = found[value]
+        self._notes.count("tensors calibrated", len(values))
+        return ir.passes.PassResult(model, modified=True)
+
+
+def _build(
+    context: Context,
+    *,
+    observer: str = "minmax",
+    observer_options: list[str] = [],  # noqa: B006
+    samples: int | None = None,
+    ranges: Path | None = None,
+    save_ranges: Path | None = None,
+    target: str | None = None,
+    exclude_nodes: list[str] = [],  # noqa: B006
+    exclude_patterns: list[str] = [],  # noqa: B006
+    exclude_ops: list[str] = [],  # noqa: B006
+) -> ir.passes.PassBase:
+    check_limit("calibrate", samples)
+    offer = context.catalog.get(Observer, observer)
+    bound = bind(f"observer {observer!r}", offer.build, _pairs(observer_options))
+    offer.build(**bound)
+    measured = FromSamples(context=context, observer=observer, tracker=partial(offer.build, **bound), limit=samples)
+    return Calibrate(
+        context.catalog.get(Target, target or context.target),
+        measured if ranges is None else FromFile(ranges),
+        save_ranges,
+        context.notes,
+        exclude_nodes=exclude_nodes,
+        exclude_patterns=exclude_patterns,
+        exclude_ops=exclude_ops,
+    )
+
+
+def _pairs(options: Sequence[str]) -> dict[str, str]:
+    """``["percentile=99.9"]`` as a mapping."""
+    for option in options:
+        if "=" not in option:
+            raise InvalidOption(f"pass 'calibrate': observer_options takes name=value, not {option!r}")
+    return dict(option.split("=", 1) for option in options)
+
+
+CALIBRATE = Pass(
+    name="calibrate",
+    summary="Find the ranges of the tensors that the target will quantise, from samples or from a file",
+    build=_build,
+)

@@ -1,0 +1,58 @@
+"""Squared error: the range whose quantisation changes the values least in the mean square.
+
+Every value goes to the nearest of the levels ``k step`` with ``step = (high - low) / (levels - 1)`` and *k* from
+``-zero`` to ``levels - 1 - zero``, ``zero = round(-low / step)``; what lies beyond the outermost is clipped to it.
+The error is the sum over the levels of ``(x - k step)^2`` for the values that go there (Banner et al. 2019,
+arXiv:1810.05723, equation 2, on the histogram rather than on a density).  With prefix sums of *c*, *c x* and *c x^2*
+over the bins, a candidate range costs as many operations as there are levels.
+
+The two bins next to zero, which hold the zeros that a ReLU makes, count as zero; the others as their middle.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxpress.kinds import Observer
+from onnxpress_plugins.quantization.histogram import Histogram, HistogramTracker
+from onnxpress_plugins.quantization.observers.clipping import levels, narrowest
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from onnxpress_plugins.quantization.observers.clipping import Bins
+
+
+def least_squares(histogram: Histogram, *, levels: int) -> tuple[float, float]:
+    """The range of least squared error."""
+    counts = histogram.occupied()
+    values = _middles(histogram)
+    number, first, second = (np.concatenate([[0.0], np.cumsum(counts * values**power)]) for power in range(3))
+    indices = np.arange(levels)
+
+    def cost(below: Bins, above: Bins) -> NDArray[np.float64]:
+        step = (below + above)[:, None] / (levels - 1)
+        level = (indices - np.rint(below[:, None] / step)) * step
+        edges = np.rint(level[:, 1:] - step / 2).astype(np.int64) + histogram.below
+        edges = np.pad(edges.clip(0, counts.size), ((0, 0), (1, 1)), constant_values=(0, counts.size))
+        inside = [np.diff(sums[edges]) for sums in (number, first, second)]
+        error: NDArray[np.float64] = (inside[2] - 2 * level * inside[1] + level**2 * inside[0]).sum(axis=1)
+        return error
+
+    return narrowest(histogram, cost)
+
+
+def _middles(histogram: Histogram) -> NDArray[np.float64]:
+    """What the values of each bin count as, in bin widths."""
+    middles = np.arange(-histogram.below, histogram.above, dtype=np.float64) + 0.5
+    return np.where(np.abs(middles) < 1, 0.0, middles)
+
+
+def _build(*, bits: int = 8) -> HistogramTracker:
+    return HistogramTracker(partial(least_squares, levels=levels("mse", bits)))
+
+
+MSE = Observer(name="mse", summary="Least mean squared error of rounding and clipping", build=_build)
