@@ -14,6 +14,7 @@ from pathlib import Path
 from results import FOLDER, quick
 
 BENCHMARKS = (
+    "conversion",
     "graph_work",
     "large_model",
     "latency",

@@ -7,18 +7,24 @@ freezer writes all weights into protobufs, several times over.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from onnxpress.errors import InvalidModel
-from onnxpress_frontends.mapping.held_tensors import hold_tensors, refuse_overtaken_reads
+from onnxpress_frontends.mapping.held_tensors import changed_variables, hold_tensors, refuse_overtaken_reads
 from onnxpress_frontends.reachability import keep_reachable, source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
     from onnxpress_frontends.opening.named_function import NamedFunction
+
+
+_STATE = (
+    "the model keeps state from run to run (it changes variable {!r} that it reads); in ONNX every run starts from the "
+    "state it has now"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +37,14 @@ class Frozen:
         outputs: Tensors to fetch, in the order of the source.
         weights: The value of every other placeholder, by node name; arrays may share memory with a variable of the
             program, which TensorFlow copies before it changes it.
+        warnings: Sentences that the user must see.
     """
 
     graph: Any
     inputs: list[str]
     outputs: list[str]
     weights: dict[str, Array]
+    warnings: list[str] = field(default_factory=list)
 
 
 def freeze(source: NamedFunction) -> Frozen:
@@ -52,6 +60,7 @@ def freeze(source: NamedFunction) -> Frozen:
     inputs = [endpoint.tensor.name for endpoint in source.inputs]
     outputs = [endpoint.tensor.name for endpoint in source.outputs]
     refuse_overtaken_reads(graph.node, outputs)
+    changed = changed_variables(graph.node)
     keep_reachable(graph.node, [*inputs, *outputs])
     kept = {node.name for node in graph.node}
     weights = {source_of(name): array for name, array in source.weights.items() if source_of(name) in kept}
@@ -68,8 +77,10 @@ def freeze(source: NamedFunction) -> Frozen:
     for node in graph.node:
         if node.name in weights:
             node.attr["shape"].shape.CopyFrom(tf.TensorShape(weights[node.name].shape).as_proto())
-    hold_tensors(graph, held)
-    return Frozen(graph=graph, inputs=inputs, outputs=outputs, weights=weights)
+    lost = [*sorted(changed & kept), *hold_tensors(graph, held)]
+    names = [name.removesuffix("/resource").removesuffix("/ReadVariableOp") for name in lost]
+    warnings = [_STATE.format(names[0])] if names else []
+    return Frozen(graph=graph, inputs=inputs, outputs=outputs, weights=weights, warnings=warnings)
 
 
 def _value(outer: Any, inner: Any) -> Any:

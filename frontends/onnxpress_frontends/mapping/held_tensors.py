@@ -30,8 +30,11 @@ _FIRST_ARGUMENT = {"If": 1, "StatelessIf": 1, "Case": 1, "StatelessCase": 1}
 _TYPE_LISTS = ("T", "Tin")
 
 
-def hold_tensors(graph: Any, held: Mapping[str, int]) -> None:
+def hold_tensors(graph: Any, held: Mapping[str, int]) -> list[str]:
     """Rewrite a `GraphDef` in place.
+
+    Returns:
+        The arguments of functions that those functions read and then change: what they change is lost.
 
     Args:
         graph: The graph; what its ends do not need must be gone.
@@ -49,6 +52,7 @@ def hold_tensors(graph: Any, held: Mapping[str, int]) -> None:
     for function in holding.made:
         graph.library.function.add().CopyFrom(function)
     keep_called(graph)
+    return holding.lost
 
 
 class _Holding:
@@ -58,6 +62,7 @@ class _Holding:
         self._library = library
         self._copies: dict[tuple[str, tuple[int, ...]], tuple[str, list[int]]] = {}
         self.made: list[Any] = []
+        self.lost: list[str] = []
 
     def rewrite(self, nodes: Any, held: Mapping[str, int], *, constant: str) -> dict[str, int]:
         """Rewrite the nodes of a scope, where `constant` is how the output of a Const is called.
@@ -129,7 +134,9 @@ class _Holding:
                 argument.ClearField("handle_data")
                 function.arg_attr.pop(index, None)
         refuse_overtaken_reads(function.node_def, function.ret.values())
+        changed = changed_variables(function.node_def)
         keep_reachable(function.node_def, function.ret.values())
+        self.lost += sorted(changed & {source_of(name) for node in function.node_def for name in node.input})
         function.control_ret.clear()
         del function.signature.control_output[:]
         readers = {node.name for node in function.node_def if node.op in _READERS}
@@ -166,6 +173,11 @@ def refuse_overtaken_reads(nodes: Iterable[Any], ends: Iterable[str]) -> None:
                 f"the model changes variable {source_of(reader.input[0])!r} before it reads it, which ONNX cannot say; "
                 "export the model for inference"
             )
+
+
+def changed_variables(nodes: Iterable[Any]) -> set[str]:
+    """The resources of a scope that it gives new values, by the node or argument that they come from."""
+    return {source_of(node.input[0]) for node in nodes if _changes(node)}
 
 
 def _changes(node: Any) -> bool:

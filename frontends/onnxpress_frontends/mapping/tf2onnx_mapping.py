@@ -53,7 +53,7 @@ def to_onnx(source: NamedFunction) -> ir.Model:
         raise
     except Exception as error:  # tf2onnx and TensorFlow raise anything, asserts included
         raise UnsupportedModel(f"{source.title!r} cannot be converted to ONNX: {first_line(error)}") from error
-    model.meta[WARNINGS_KEY] = warnings
+    model.meta[WARNINGS_KEY] = [*frozen.warnings, *warnings]
     return model
 
 

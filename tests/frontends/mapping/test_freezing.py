@@ -109,8 +109,20 @@ def test_an_update_after_the_read_is_dropped(tf: Any, model: _Model) -> None:
         model.counter.assign_add(1.0)
         return y
 
-    frozen, _ = freeze_function(tf, function)
-    assert "AssignAddVariableOp" not in ops(frozen)
+    inner = tf.function(function)
+    for each in (function, lambda x: inner(x) + 1):
+        frozen, _ = freeze_function(tf, each)
+        assert "AssignAddVariableOp" not in ops(frozen)
+        (warning,) = frozen.warnings
+        assert warning.startswith("the model keeps state from run to run (it changes variable ")
+
+
+def test_a_counter_that_nothing_reads_is_no_state(tf: Any, model: _Model) -> None:
+    def function(x: Any) -> Any:
+        model.counter.assign_add(1.0)
+        return x @ model.kernel
+
+    assert freeze_function(tf, function)[0].warnings == []
 
 
 def test_an_update_before_the_read_is_refused(tf: Any, model: _Model) -> None:
