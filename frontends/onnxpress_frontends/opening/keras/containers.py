@@ -13,6 +13,7 @@ from typing import Any
 from onnxpress.errors import InvalidModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.opening.keras.dialect import Config
+from onnxpress_frontends.opening.keras.string_heaps import refuse_endless_heaps
 
 ARCHIVES = (".keras",)
 HDF5 = (".h5", ".hdf5")
@@ -62,6 +63,7 @@ def _read_archive(path: Path) -> tuple[str | bytes, str]:
 def _read_hdf5(path: Path) -> tuple[str | bytes, str]:
     import h5py
 
+    refuse_endless_heaps(path)
     try:
         with h5py.File(path, "r") as file:
             text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "")
