@@ -6,10 +6,11 @@ TensorFlow 1 do they carry meaning: a constant of one branch hangs on the Switch
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableSequence
+from collections.abc import Iterable, Iterator, Mapping, MutableSequence, Set
 from typing import Any
 
-_FRAMES = frozenset(("Switch", "RefSwitch", "Enter", "RefEnter", "NextIteration", "LoopCond", "ConstantFoldingCtrl"))
+_SWITCHES = frozenset(("Switch", "RefSwitch", "_SwitchN"))
+_FRAMES = _SWITCHES | frozenset(("Enter", "RefEnter", "NextIteration", "LoopCond", "ConstantFoldingCtrl"))
 
 
 def source_of(tensor: str) -> str:
@@ -51,7 +52,7 @@ def in_order(nodes: Iterable[Any]) -> list[Any]:
 def keep_reachable(nodes: MutableSequence[Any], ends: Iterable[str]) -> None:
     """Drop from a scope, in place, every node that `ends` do not need, and the control edges to such."""
     by_name = {node.name: node for node in nodes}
-    if any(node.op in ("Switch", "RefSwitch") for node in nodes):
+    if any(node.op in _SWITCHES for node in nodes):
         _keep_pivots(by_name)
     else:
         for node in nodes:
@@ -87,7 +88,10 @@ def keep_called(graph: Any) -> None:
 
 
 def _keep_pivots(nodes: Mapping[str, Any]) -> None:
-    pivots = frozenset(name for name, node in nodes.items() if _is_pivot(node, nodes))
+    pivots = {name for name, node in nodes.items() if _is_pivot(node, nodes)}
+    for node in in_order(nodes.values()):  # a While or If that was lowered has a NoOp behind the pivot
+        if node.op == "NoOp" and node.input and pivots.issuperset(map(source_of, node.input)):
+            pivots.add(node.name)
     for node in nodes.values():
         _keep_edges(node, pivots)
 
@@ -100,7 +104,7 @@ def _is_pivot(node: Any, nodes: Mapping[str, Any]) -> bool:
     return node.op in _FRAMES or (node.op == "Merge" and "NextIteration" in ops)
 
 
-def _keep_edges(node: Any, sources: frozenset[str]) -> None:
+def _keep_edges(node: Any, sources: Set[str]) -> None:
     kept = [edge for edge in node.input if not edge.startswith("^") or source_of(edge) in sources]
     if len(kept) < len(node.input):
         node.input[:] = kept
