@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 from itertools import zip_longest
 from math import prod
 
+import numpy as np
 import onnx_ir as ir
 
 from onnxpress_plugins.cleaning.shape_facts import Contents, ShapeFacts, Sizes
@@ -131,7 +132,7 @@ def _squeeze(node: ir.Node, facts: ShapeFacts) -> Contents | None:
 def _axes(node: ir.Node) -> list[int] | None:
     """Constant axes, in the attribute as before opset 13 or in the input."""
     axes = array(node.inputs[1]) if len(node.inputs) > 1 else node.attributes.get_ints("axes")
-    return None if axes is None else [int(axis) for axis in axes]
+    return None if axes is None else [int(axis) for axis in np.ravel(axes)]
 
 
 def _expand(node: ir.Node, facts: ShapeFacts) -> Contents | None:

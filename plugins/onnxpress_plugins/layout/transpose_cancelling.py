@@ -4,7 +4,8 @@ Networks from TensorFlow have channels last, ONNX has them first, and converters
 meet.  Most operators do not care in which order the axes of their data are (`commuting`), so that every part of a graph
 between those that do may have either: the orders are chosen so that the fewest bytes are transposed (`network`,
 `expansion`), and the graph is written in them (`rewriting`).  Transposes that undo each other disappear, equal ones are
-one, and a Transpose that moves axes of size one alone becomes a Reshape, or nothing.
+one, and a Transpose that moves axes of size one alone becomes a Reshape, or nothing.  One in front of a Flatten goes
+into the weights behind it (`flattening`).
 
 What is left stands where something is fixed on both sides: at inputs and outputs, which keep their shape, and between
 operators that each ask for an order of their own, as LayerNormalization and a convolution do.  A model before opset 13
@@ -22,6 +23,7 @@ from onnxpress.records import Notes
 from onnxpress.verify import verify
 from onnxpress_plugins.layout.arrangement import essence
 from onnxpress_plugins.layout.expansion import settle
+from onnxpress_plugins.layout.flattening import absorb_transposes
 from onnxpress_plugins.layout.network import Network, Use
 from onnxpress_plugins.layout.proposals import maker, reader
 from onnxpress_plugins.layout.rewriting import Rewriting
@@ -45,7 +47,9 @@ class CancelTransposes(ir.passes.InPlacePass):
         if raised is None:
             return ir.passes.PassResult(model, False)
         names = Names(raised)
-        modified = [self._arrange(Network(graph), names) for graph in raised.graphs()]
+        graphs = list(raised.graphs())
+        modified = [self._arrange(Network(graph), names) for graph in graphs]
+        modified += [bool(absorb_transposes(graph, names)) for graph in graphs]
         if any(modified):
             model.graph = raised.graph
         self._notes.count("Transpose cancelled", before - _transposes(model))
