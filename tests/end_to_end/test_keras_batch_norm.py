@@ -16,8 +16,8 @@ import pytest
 from onnxpress import model_files
 from onnxpress.testing import apply, assert_equivalent
 from onnxpress.verify import verify
-from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
 from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
 
 FEEDS = {"image": np.random.default_rng(0).normal(size=(2, 16, 16, 3)).astype(np.float32)}
 AFFINE = ("BatchNormalization", "Mul", "Add", "Sub", "Div")

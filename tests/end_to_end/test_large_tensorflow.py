@@ -18,7 +18,8 @@ CONVERT = """
     from onnxpress_frontends.tensorflow_import import import_tensorflow
     tf = import_tensorflow()
     width, layers = 8192, 9
-    weights = [tf.Variable(tf.random.stateless_uniform((width, width), (1, layer), -1, 1) / 50) for layer in range(layers)]
+    random = tf.random.stateless_uniform
+    weights = [tf.Variable(random((width, width), (1, layer), -0.02, 0.02)) for layer in range(layers)]
 
     @tf.function(input_signature=[tf.TensorSpec((None, width), name="x")])
     def network(x):

@@ -12,8 +12,8 @@ from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress.runtime import Session
 from onnxpress.testing import apply
 from onnxpress.verify import verify
-from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
 from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
 from onnxpress_plugins.fusion.gelu_fusion import FUSE_GELU
 from onnxpress_plugins.fusion.layer_norm_fusion import FUSE_LAYER_NORM
 

@@ -1,8 +1,9 @@
 """Einsum becomes Transpose, Reshape and MatMul in the spelling that needs the fewest Transposes.
 
-tf2onnx lays every operand out in the alphabetical order of the letters of an equation, and so tries every renaming: 120
-of ``abc,cde->abde``, the projection of an attention layer, in nearly two seconds.  A product of matrices has its letters
-in one natural order: those of the batch, those of the left operand alone, those summed over, those of the right alone.
+tf2onnx lays every operand out in the alphabetical order of the letters of an equation, and so tries every renaming:
+120 of ``abc,cde->abde``, the projection of an attention layer, in nearly two seconds.  A product of matrices has its
+letters in one natural order: those of the batch, those of the left operand alone, those summed over, those of the right
+alone.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from onnxpress.errors import InvalidOption
 from onnxpress_frontends.mapping.preparation import prepare
 from onnxpress_frontends.opening.graphs.cutting import cut
 from onnxpress_frontends.opening.graphs.feeding import feed
-from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
 from onnxpress_frontends.opening.graphs.names import find_tensor, tensor_name
+from onnxpress_frontends.opening.named_function import Endpoint, NamedFunction
 from onnxpress_frontends.reachability import keep_reachable, source_of
 
 

@@ -17,8 +17,8 @@ from onnxpress_frontends.mapping.foreign_ops import refuse_foreign
 from onnxpress_frontends.mapping.freezing import Frozen
 from onnxpress_frontends.mapping.function_graphs import map_graph
 from onnxpress_frontends.mapping.op_handlers import HANDLERS
-from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
 from onnxpress_frontends.mapping.preparation import prepare
+from onnxpress_frontends.mapping.recurrence.fusing import fuse_recurrent_loops
 from onnxpress_frontends.mapping.tf2onnx_optimizers import optimize
 from onnxpress_frontends.mapping.weight_binding import bind
 from onnxpress_frontends.opening.named_function import NamedFunction

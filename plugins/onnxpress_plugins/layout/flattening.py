@@ -53,14 +53,14 @@ def _turn_rows(product: ir.Node, sizes: Sequence[int], perm: Sequence[int], name
 
 def _weight(product: ir.Node) -> ir.Value | None:
     """The constant matrix that a node multiplies its first input with."""
-    if product.domain or product.op_type not in ("MatMul", "Gemm") or product.attributes.get_int("transA", 0):
+    if product.domain or product.op_type not in ("MatMul", "Gemm") or product.attributes.get_int("transA"):
         return None
     weight = array(product.inputs[1])
     return product.inputs[1] if weight is not None and weight.ndim == 2 and weight.size else None
 
 
 def _is_turned(product: ir.Node) -> bool:
-    return product.op_type == "Gemm" and bool(product.attributes.get_int("transB", 0))
+    return product.op_type == "Gemm" and bool(product.attributes.get_int("transB"))
 
 
 def _is_flattening(node: ir.Node) -> bool:
