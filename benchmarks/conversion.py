@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from applications import blotches, build, pixel_range
 from costs import Cost, in_child, resident_mb, run_child
-from networks import blotches, build, pixel_range
 from results import Goal, quick, write
 
 BOUNDS = {"MobileNetV2": (1.0, None), "ResNet50": (2.0, 500.0), "EfficientNetB7": (10.0, 1200.0)}

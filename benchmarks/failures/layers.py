@@ -57,7 +57,7 @@ def _dictionary(_: Path) -> Sample:
 
 
 def _mobilenet(_: Path) -> Sample:
-    from networks import blotches, build, pixel_range
+    from applications import blotches, build, pixel_range
 
     name = "MobileNetV3Small"
     low, high = pixel_range(name)

@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from networks import blotches, build, pixel_range
+from applications import blotches, build, pixel_range
 from onnxpress import convert
 from onnxpress.runtime import Session
 from onnxpress_frontends import tensorflow_source
