@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,13 +102,27 @@ def _open(
         model = keras_files.open_keras_file(source, allow_custom_objects=allow_custom_objects)
         return select(keras_models.trace_keras(model), inputs, outputs)
     if source.suffix.lower() in graphdef.GRAPHS:
-        return graphdef.open_graphdef(source, inputs, outputs)
+        return _cut_out(graphdef.open_graphdef, source, inputs, outputs)
     if checkpoints.find_prefix(source) is not None:
-        return meta_graphs.open_checkpoint(source, inputs, outputs)
+        return _cut_out(meta_graphs.open_checkpoint, source, inputs, outputs)
     if source.is_dir():
         raise InvalidModel(f"{source} is not a SavedModel: it holds no {saved_model.GRAPH_FILES[0]}")
     state = "is no TensorFlow model" if source.exists() else "does not exist"
     raise InvalidModel(f"{source} {state}; give a SavedModel folder, or a .keras, .h5, .pb, .pbtxt or .meta file")
+
+
+def _cut_out(
+    open_between: Callable[..., NamedFunction], path: Path, inputs: list[str] | None, outputs: list[str] | None
+) -> NamedFunction:
+    """A graph between nodes of its own, or between tensors that it has only once its calls are inlined."""
+    try:
+        return open_between(path, inputs, outputs)
+    except InvalidOption:
+        if inputs is None and outputs is None:
+            raise
+        with contextlib.suppress(InvalidOption):
+            return select(open_between(path, None, None), inputs, outputs)
+        raise
 
 
 def _saved_model_folder(source: Any) -> Path | None:
