@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxpress_frontends.opening.graphs.detached_weights import LARGEST_CONSTANT
 from onnxpress_frontends.reachability import in_order, source_of
 
 if TYPE_CHECKING:
     from onnxpress.kinds import Array
-
-_SMALL = 4096
-"""Elements up to which a weight stays a constant."""
 
 _PASS_ON = frozenset(("Identity", "Snapshot", "StopGradient"))
 
@@ -59,7 +57,7 @@ def hide(graph: Any, weights: dict[str, Array], outputs: Iterable[str]) -> None:
     """
     from tensorflow import make_ndarray
 
-    big = {node.name: node for node in graph.node if node.op == "Const" and _elements(node) > _SMALL}
+    big = {node.name: node for node in graph.node if node.op == "Const" and _elements(node) > LARGEST_CONSTANT}
     seen = _to_be_seen(graph, weights.keys() | big.keys(), outputs)
     put_back(graph, weights, seen & weights.keys())
     for name in big.keys() - seen:
@@ -78,7 +76,7 @@ def drop_unused(graph: Any, weights: dict[str, Array]) -> None:
 
 def put_back_small(graph: Any, weights: dict[str, Array]) -> None:
     """Turn the handles of small weights into constants, in place: those take part in constant folding."""
-    put_back(graph, weights, {name for name, array in weights.items() if array.size <= _SMALL})
+    put_back(graph, weights, {name for name, array in weights.items() if array.size <= LARGEST_CONSTANT})
 
 
 def put_back(graph: Any, weights: dict[str, Array], names: Collection[str]) -> None:
