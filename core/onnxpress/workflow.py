@@ -157,11 +157,13 @@ def compress(
     if bench:
         feeds = first_feeds(tests, inputs)
         run.benchmark = benchmark(before, after, feeds=feeds, threads=threads or 1, progress=progress)
-    run.size_before, run.size_after = model_files.file_size(before), model_files.file_size(after)
+    run.size_before = model_files.file_size(before)
     if path is not None and writer is not None:
         files = writer.emit(after, path, **emit_options[0])
         run.files = [str(file) for file in files]
         run.size_after = sum(file.stat().st_size for file in files)
+    else:
+        run.size_after = model_files.file_size(after)
     return Result(model=after, run=run)
 
 

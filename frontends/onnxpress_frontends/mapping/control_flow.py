@@ -11,8 +11,9 @@ inside one ONNX operator of each.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from typing import Any
+
+from onnxpress_frontends.opening.graphs.names import unique_name
 
 _CASES = ("Case", "StatelessCase")
 _CALLED = ("body", "cond", "then_branch", "else_branch", "f")
@@ -48,7 +49,7 @@ def separate_calls(graph: Any) -> None:
                 replaced.add(node.attr[key].func.name)
                 function = type(library[node.attr[key].func.name])()
                 function.CopyFrom(library[node.attr[key].func.name])
-                name = _fresh(f"{prefix}{node.name}_{key}".replace("/", "_"), {*library, *made})
+                name = unique_name(f"{prefix}{node.name}_{key}".replace("/", "_"), {*library, *made})
                 function.signature.name = node.attr[key].func.name = name
                 made[name] = function
                 pending.append((f"{name}_", function.node_def))
@@ -75,7 +76,7 @@ def _taking_index(branch: Any, library: Any) -> Any:
     """A version of a branch whose first argument is the index, unused."""
     function = library.function.add()
     function.CopyFrom(branch)
-    function.signature.name = _fresh(f"{branch.signature.name}_of_case", _names(library))
+    function.signature.name = unique_name(f"{branch.signature.name}_of_case", _names(library))
     arguments = [type(argument)() for argument in function.signature.input_arg]
     for copy, argument in zip(arguments, function.signature.input_arg, strict=True):
         copy.CopyFrom(argument)
@@ -91,7 +92,7 @@ def _choice(case: Any, index: int, branch: Any, rest: Any, library: Any) -> Any:
     """A function that calls `branch` if its first argument is `index`, and `rest` otherwise."""
     function = library.function.add()
     function.signature.CopyFrom(branch.signature)
-    function.signature.name = _fresh(f"{case.name}_from_{index}".replace("/", "_"), _names(library))
+    function.signature.name = unique_name(f"{case.name}_from_{index}".replace("/", "_"), _names(library))
     number = function.node_def.add(name="number", op="Const")
     number.attr["dtype"].type = number.attr["value"].tensor.dtype = _INT32
     number.attr["value"].tensor.int_val.append(index)
@@ -113,10 +114,3 @@ def _choice(case: Any, index: int, branch: Any, rest: Any, library: Any) -> Any:
 
 def _names(library: Any) -> set[str]:
     return {function.signature.name for function in library.function}
-
-
-def _fresh(wish: str, taken: Container[str]) -> str:
-    name, number = wish, 1
-    while name in taken:
-        name, number = f"{wish}_{number}", number + 1
-    return name

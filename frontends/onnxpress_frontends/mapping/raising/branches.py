@@ -20,11 +20,11 @@ from onnxpress_frontends.mapping.raising.regions import (
     Unraisable,
     add_function,
     data,
-    fresh,
     is_stateful,
     placeholders,
     region,
 )
+from onnxpress_frontends.opening.graphs.names import unique_name
 from onnxpress_frontends.reachability import source_of
 
 _SWITCHES = ("Switch", "_SwitchN")
@@ -163,7 +163,7 @@ class _Joining:
         arguments = [Argument(inside, data(node)[0], node.attr["T"].type) for node, inside in passed if inside & used]
         arguments += placeholders(self._nodes, used)
         types = [joint.merge.attr["T"].type for joint in joints]
-        name = fresh(f"{joints[0].merge.name}/If", self._nodes)
+        name = unique_name(f"{joints[0].merge.name}/If", self._nodes)
         functions = []
         for outcome, branch in enumerate(regions):
             results = [(joint.sides[outcome], kind) for joint, kind in zip(joints, types, strict=True)]

@@ -29,13 +29,13 @@ from onnxpress_frontends.mapping.raising.regions import (
     Unraisable,
     add_function,
     data,
-    fresh,
     is_copy,
     is_stateful,
     placeholders,
     region,
     users_of,
 )
+from onnxpress_frontends.opening.graphs.names import unique_name
 
 _INT32, _BOOL = 3, 10
 """TensorFlow's ``DataType``."""
@@ -131,10 +131,10 @@ def _add_while(
     body: Region,
 ) -> str:
     taken = {node.name for node in graph.node}
-    own = [_number(graph.node, fresh(f"{frame}/{name}", taken), n) for name, n in (("first", 0), ("limit", -1))]
+    own = [_number(graph.node, unique_name(f"{frame}/{name}", taken), n) for name, n in (("first", 0), ("limit", -1))]
     arguments = [*(Argument(frozenset((name,)), name, _INT32) for name in own)]
     arguments += [*(variable.argument for variable in variables), *constants]
-    one, following = (fresh(f"{frame}/{name}", taken) for name in ("one", "next"))
+    one, following = (unique_name(f"{frame}/{name}", taken) for name in ("one", "next"))
     counting = type(graph)()
     _number(counting.node, one, 1)
     counting.node.add(name=following, op="AddV2", input=[own[0], one]).attr["T"].type = _INT32
@@ -146,7 +146,7 @@ def _add_while(
         "body": add_function(graph, f"{frame}_body", arguments, body, results, counting.node),
     }
     op = "While" if is_stateful(functions.values()) else "StatelessWhile"
-    loop = graph.node.add(name=fresh(frame, taken), op=op, input=[argument.outside for argument in arguments])
+    loop = graph.node.add(name=unique_name(frame, taken), op=op, input=[argument.outside for argument in arguments])
     for key, function in functions.items():
         loop.attr[key].func.name = function.signature.name
     loop.attr["T"].list.type.extend(argument.type for argument in arguments)

@@ -7,6 +7,7 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from onnxpress_frontends.opening.graphs.names import unique_name
 from onnxpress_frontends.reachability import source_of
 
 FRAMES = frozenset(("Enter", "Exit", "NextIteration", "LoopCond", "Switch", "Merge"))
@@ -107,13 +108,15 @@ def add_function(
         more: Nodes of the function that are not in the graph.
     """
     function = graph.library.function.add()
-    function.signature.name = fresh(wish.replace("/", "_"), {each.signature.name for each in graph.library.function})
+    function.signature.name = unique_name(
+        wish.replace("/", "_"), {each.signature.name for each in graph.library.function}
+    )
     nodes = {node.name: node for node in graph.node if node.name in inside.nodes}
     nodes |= {node.name: node for node in more}
     suffix = re.sub("[^a-z0-9]", "_", function.signature.name.lower())
     called: dict[str, str] = {}
     for index, argument in enumerate(arguments):
-        name = fresh(f"argument_{index}_of_{suffix}", nodes)
+        name = unique_name(f"argument_{index}_of_{suffix}", nodes)
         function.signature.input_arg.add(name=name, type=argument.type)
         called |= dict.fromkeys(argument.inside, name)
     for node in nodes.values():
@@ -132,14 +135,6 @@ def is_stateful(functions: Iterable[Any]) -> bool:
 
     definitions = (op_def_registry.get(node.op) for function in functions for node in function.node_def)
     return any(definition is None or definition.is_stateful for definition in definitions)
-
-
-def fresh(wish: str, taken: Container[str]) -> str:
-    """A name that is not taken."""
-    name, number = wish, 1
-    while name in taken:
-        name, number = f"{wish}_{number}", number + 1
-    return name
 
 
 def is_copy(tensor: str, originals: Container[str], nodes: Mapping[str, Any]) -> bool:
