@@ -1,4 +1,4 @@
-"""The built-in backends: writers of ONNX files."""
+"""The built-in backends: writers of ONNX files and of TensorFlow models."""
 
 from __future__ import annotations
 
@@ -12,5 +12,6 @@ from onnxpress.kinds import Backend
 def onnxpress_backends() -> Iterable[Backend]:
     """Every backend of this package."""
     from onnxpress_backends.onnx_files import ONNX
+    from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
 
-    yield ONNX
+    yield from (ONNX, TENSORFLOW_PB)

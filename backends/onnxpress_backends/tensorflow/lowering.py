@@ -1,0 +1,184 @@
+"""An ONNX graph written with TensorFlow's operators: one rule per ONNX operator, in topological order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import onnx_ir as ir
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress_backends.tensorflow.call import Call, Result, Rule, shape_of
+from onnxpress_backends.tensorflow.constants import Constant
+from onnxpress_backends.tensorflow.dtypes import of_onnx
+from onnxpress_backends.tensorflow.graph import Function, Graph, Tensor, legal_name
+from onnxpress_backends.tensorflow.layouts import Layout, channels_last, logical
+from onnxpress_backends.tensorflow.simulation import Mode
+from onnxpress_backends.tensorflow.values import Laid, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What holds for the whole model.
+
+    Attributes:
+        mode: What becomes of QuantizeLinear and DequantizeLinear.
+        nhwc: Images of rank 4 and 5 enter and leave with their channels last.
+        training: BatchNormalization uses the moments of the batch.
+        rules: The rule of each operator, by name; ``domain::name`` outside the default domain.
+        opsets: Version of each domain.
+    """
+
+    mode: Mode = "fake-quant"
+    nhwc: bool = False
+    training: bool = False
+    rules: Mapping[str, Rule]
+    opsets: Mapping[str, int]
+
+
+@dataclass(eq=False, kw_only=True)
+class Scope:
+    """One ONNX graph, the main one or a branch or body, and what its values have become.
+
+    Attributes:
+        source: The ONNX graph.
+        graph: The TensorFlow graph that is written.
+        settings: What holds for the whole model.
+        outer: The scope around; None for the main graph.
+        values: What the ONNX values have become.
+    """
+
+    source: ir.Graph
+    graph: Graph
+    settings: Settings
+    outer: Scope | None = None
+    values: dict[ir.Value, Value] = field(default_factory=dict)
+
+    def opset(self, domain: str) -> int:
+        """Version of a domain."""
+        return self.settings.opsets.get(domain, self.settings.opsets.get("", 1))
+
+    def value(self, value: ir.Value) -> Value:
+        """What an ONNX value has become, of this graph or one around it.
+
+        Raises:
+            UnsupportedModel: Nothing: it is not defined before it is used.
+        """
+        if value not in self.values:
+            self.values[value] = self._fetch(value)
+        return self.values[value]
+
+    def _fetch(self, value: ir.Value) -> Value:
+        if value.const_value is not None and (value.is_initializer() or value.producer() is not None):
+            return self.known(value, value.const_value)
+        if self.outer is None:
+            raise UnsupportedModel(f"{value.name!r} is used but never defined; run onnx.checker on the model")
+        outer = self.outer.value(value)
+        inner = Value(graph=self.graph, name=outer.name, dtype=outer.dtype, shape=outer.shape)
+        if outer.constant is not None:
+            inner.constant, inner.simulate = outer.constant, outer.simulate
+            return inner
+        assert isinstance(self.graph, Function)
+        tensor, layout = outer.laid
+        inner.forms[layout] = self.graph.capture(tensor)
+        return inner
+
+    def known(self, value: ir.Value, data: ir.TensorProtocol) -> Value:
+        """A value whose data are known."""
+        name = value.name or "constant"
+        dtype = of_onnx(data.dtype, f"constant {name!r}")
+        shape = tuple(int(size) for size in data.shape.numpy())
+        constant = Constant(name=name, source=data, shape=shape, dtype=dtype)
+        return Value(graph=self.graph, name=name, dtype=dtype, shape=shape, constant=constant)
+
+    def define(self, value: ir.Value, laid: Laid) -> Value:
+        """Say what an ONNX value has become."""
+        shape = shape_of(value)
+        if shape is None and laid.layout is not None:
+            shape = (None,) * laid.layout.rank
+        layout = laid.layout or (None if shape is None else logical(len(shape)))
+        became = Value(graph=self.graph, name=value.name or "", dtype=laid.tensor.dtype, shape=shape)
+        became.forms[layout] = laid.tensor
+        self.values[value] = became
+        return became
+
+    def run(self) -> None:
+        """Lower every node of the graph, in order.
+
+        Raises:
+            UnsupportedModel: A node has no rule, or its rule refuses it; the message names it.
+        """
+        for node in self.source:
+            self._lower(node)
+
+    def _lower(self, node: ir.Node) -> None:
+        call = Call(node, self)
+        rule = self.settings.rules.get(node.op_type if not node.domain else f"{node.domain}::{node.op_type}")
+        if rule is None:
+            call.refuse("TensorFlow has nothing like it, or onnxpress does not know what")
+        results = _listed(rule(call))
+        for output, result in zip(node.outputs, results, strict=False):
+            if isinstance(result, Value):
+                self.values[output] = result
+            elif result is not None and (output.name or output.uses()):
+                laid = result if isinstance(result, Laid) else Laid(result, None)
+                self._title(call, output, laid.tensor)
+                self.define(output, laid)
+
+    def _title(self, call: Call, output: ir.Value, tensor: Tensor) -> None:
+        """The node that gives an output is called like it."""
+        if tensor.node in call.made and tensor.index == 0 and len(tensor.node.dtypes) == 1 and output.name:
+            tensor.node.name = self.graph.unique(output.name)
+
+
+def lower(model: ir.Model, settings: Settings) -> Graph:
+    """The main graph of `model` as a TensorFlow graph.
+
+    Args:
+        model: Functions inlined, types and shapes inferred.
+        settings: How.
+
+    Raises:
+        UnsupportedModel: A node cannot go to TensorFlow.
+    """
+    graph = Graph()
+    scope = Scope(source=model.graph, graph=graph, settings=settings)
+    outputs = [_user_name(value) for value in model.graph.outputs]
+    graph.reserve([name for name in outputs if name not in {_user_name(value) for value in model.graph.inputs}])
+    for value in model.graph.inputs:
+        if not value.is_initializer():
+            _declare(scope, value)
+    scope.run()
+    results: dict[str, Tensor] = {}
+    for name, value in zip(outputs, model.graph.outputs, strict=True):
+        became = scope.value(value)
+        results[name] = became.tensor(_outside(became.shape, settings))
+    graph.finish(results)
+    return graph
+
+
+def _declare(scope: Scope, value: ir.Value) -> None:
+    shape = shape_of(value)
+    dtype = of_onnx(value.dtype, f"input {value.name!r}")
+    layout = _outside(shape, scope.settings)
+    dims = shape if shape is None or layout is None else layout.arrange(shape)
+    node = scope.graph.add("Placeholder", name=value.name, dtype=dtype, shape=dims)
+    scope.define(value, Laid(Tensor(node), layout))
+
+
+def _outside(shape: Sequence[int | None] | None, settings: Settings) -> Layout | None:
+    """The layout of an input or output."""
+    if shape is None:
+        return None
+    images = settings.nhwc and len(shape) in (4, 5)
+    return channels_last(len(shape)) if images else logical(len(shape))
+
+
+def _user_name(value: ir.Value) -> str:
+    return legal_name(value.name or "")
+
+
+def _listed(result: Result) -> Iterable[Tensor | Laid | Value | None]:
+    if isinstance(result, (Tensor, Laid, Value)) or result is None:
+        return [result]
+    return result

@@ -1,0 +1,28 @@
+"""How each ONNX operator is said with TensorFlow's: one file for each family, each ending in its table ``RULES``."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from onnxpress_backends.tensorflow.call import Rule
+
+FAMILIES = (
+    "arranging",
+    "convolution",
+    "elementwise",
+    "joining",
+    "matrix_products",
+    "normalization",
+    "pooling",
+    "reduction",
+)
+
+
+def rules() -> dict[str, Rule]:
+    """The rule of every operator, by name; ``domain::name`` outside the default domain."""
+    known: dict[str, Rule] = {}
+    for family in FAMILIES:
+        known.update(import_module(f"{__name__}.{family}").RULES)
+    return known

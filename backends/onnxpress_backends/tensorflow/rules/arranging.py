@@ -1,0 +1,200 @@
+"""Operators that only rearrange: Transpose is a change of tag, Reshape goes through a layout where it can.
+
+A reshape is a row of small ones, each taking some axes to some others (``[C] -> [G, C/G]``, ``[C, H, W] -> [CHW]``).  A
+part whose axes lie together and in order in memory is a reshape of the tensor as it lies, and the layout carries over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
+from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.layouts import Layout, Shape, Split, logical, transposed
+from onnxpress_backends.tensorflow.values import Laid
+
+_UNKNOWN = 2**61 - 1
+"""Stands for an unknown size: a prime that no product of known ones makes."""
+
+Part = tuple[tuple[int, ...], tuple[int, ...]]
+"""Axes before, axes after."""
+
+
+def transpose(call: Call) -> Laid:
+    """The tensor stays; its tag changes."""
+    tensor, layout = call.value(0).permuted
+    perm = call.attribute("perm")
+    if layout is None:
+        if perm is None:
+            call.refuse("the rank of the input must be known to reverse its axes")
+        return Laid(call.emit("Transpose", tensor, call.const(perm, DType.INT32)), None)
+    return Laid(tensor, transposed(layout, perm or tuple(reversed(range(layout.rank)))))
+
+
+def reshape(call: Call) -> Laid | Tensor:
+    """To the shape that ONNX inferred; where it could not, to the one that is computed."""
+    target = shape_of(call.node.outputs[0])
+    source = call.value(0).shape
+    if target is not None and source is not None and target.count(None) <= 1:
+        return _through(call, source, target)
+    return _by_tensor(call)
+
+
+def _by_tensor(call: Call) -> Tensor:
+    """A shape that is only known when the model runs; 0 stands for the size of the input there."""
+    wanted, given = call.tensor(1), call.constant(1)
+    if given is not None and (0 not in given or call.attribute("allowzero", 0)):
+        return call.emit("Reshape", call.tensor(0), wanted)
+    if given is None and call.attribute("allowzero", 0):
+        return call.emit("Reshape", call.tensor(0), wanted)
+    have = call.runtime_shape(0)
+    zero = call.const(0, DType.INT64)
+    rank = call.sizes(1)[0]
+    missing = max(rank - call.rank(0), 0)
+    padded = call.emit("PadV2", have, call.const([[0, missing]], DType.INT32), zero)
+    first = call.emit("Slice", padded, call.const([0], DType.INT32), call.const([rank], DType.INT32))
+    return call.emit("Reshape", call.tensor(0), call.emit("SelectV2", call.emit("Equal", wanted, zero), first, wanted))
+
+
+def _through(call: Call, source: Shape, target: Shape) -> Laid:
+    value = call.value(0)
+    if value.constant is not None:
+        return Laid(_to(call, value.tensor(), target), logical(len(target)))
+    parts = _parts(source, target)
+    for layout, tensor in value.forms.items() if value.forms else [value.laid[::-1]]:
+        if layout is None or layout.is_logical:
+            continue
+        after = _carried(layout, source, target, parts)
+        if after is not None:
+            return Laid(_to(call, tensor, after.arrange(target)), after)
+    return Laid(_to(call, value.tensor(), target), logical(len(target)))
+
+
+def _to(call: Call, tensor: Tensor, shape: Shape) -> Tensor:
+    return call.emit("Reshape", tensor, call.const([-1 if size is None else size for size in shape], DType.INT32))
+
+
+def _parts(source: Shape, target: Shape) -> list[Part]:
+    """The smallest reshapes that make up one; an unknown size stands for itself."""
+    parts: list[Part] = []
+    left: list[int] = []
+    right: list[int] = []
+    i = j = 0
+    while i < len(source) or j < len(target):
+        if not left and not right and i < len(source) and j < len(target) and source[i] == target[j]:
+            parts.append(((i,), (j,)))
+            i, j = i + 1, j + 1
+            continue
+        before, after = _size(source, left), _size(target, right)
+        if i < len(source) and (before <= after or j == len(target)):
+            left.append(i)
+            i += 1
+        else:
+            right.append(j)
+            j += 1
+        if left and right and _size(source, left) == _size(target, right):
+            parts.append((tuple(left), tuple(right)))
+            left, right = [], []
+    if left or right:
+        parts.append((tuple(left), tuple(right)))
+    return parts
+
+
+def _size(shape: Shape, axes: Sequence[int]) -> int:
+    return prod(_UNKNOWN if (size := shape[axis]) is None else size for axis in axes)
+
+
+def _carried(layout: Layout, source: Shape, target: Shape, parts: Sequence[Part]) -> Layout | None:
+    """The layout of the result when the tensor is reshaped as it lies; None when that cannot be."""
+    if layout.split is not None:
+        return None
+    order: list[tuple[int, tuple[int, ...]]] = []
+    split: Split | None = None
+    for before, after in parts:
+        kept = [axis for axis in before if source[axis] != 1]
+        places = [layout.axis(axis) for axis in kept]
+        together = places == sorted(places) and _adjacent(places, layout, source)
+        if not together:
+            if len(after) != 1 or not _adjacent(sorted(places), layout, source) or None in (source[a] for a in kept):
+                return None
+            by_place = sorted(kept, key=layout.axis)
+            split = Split(after[0], tuple(source[a] or 0 for a in kept), tuple(kept.index(a) for a in by_place))
+        order.append((min(places, default=-1), after))
+    if any(place < 0 for place, _ in order):
+        order = _with_ones(order)
+    perm = tuple(axis for _, after in sorted(order, key=lambda item: item[0]) for axis in after)
+    carried = Layout(perm, split)
+    return None if split is not None and perm != tuple(range(len(target))) else carried
+
+
+def _adjacent(places: Sequence[int], layout: Layout, source: Shape) -> bool:
+    """Whether nothing but axes of size 1 lies between."""
+    between = set(range(places[0], places[-1])) - set(places) if places else set()
+    return all(source[layout.perm[place]] == 1 for place in between)
+
+
+def _with_ones(order: list[tuple[int, tuple[int, ...]]]) -> list[tuple[int, tuple[int, ...]]]:
+    """Parts of size 1 stand where the part before them stands."""
+    placed: list[tuple[int, tuple[int, ...]]] = []
+    last = -1
+    for place, after in order:
+        last = place if place >= 0 else last
+        placed.append((last, after))
+    return placed
+
+
+def flatten(call: Call) -> Laid | Tensor:
+    """To two axes."""
+    shape = call.shape(0)
+    axis = call.attribute("axis", 1)
+    axis += len(shape) if axis < 0 else 0
+    target = tuple(None if None in part else prod(size or 0 for size in part) for part in (shape[:axis], shape[axis:]))
+    if target.count(None) <= 1:
+        return _through(call, shape, target)
+    sizes = call.runtime_shape(0)
+    rows = call.emit("Slice", sizes, call.const([0], DType.INT32), call.const([axis], DType.INT32))
+    first = call.emit("Prod", rows, call.const([0], DType.INT32), keep_dims=True)
+    joined = call.emit("ConcatV2", [first, call.const([-1], DType.INT64)], call.const(0, DType.INT32))
+    return call.emit("Reshape", call.tensor(0), joined)
+
+
+def unsqueeze(call: Call) -> Laid | Tensor:
+    """Axes of size 1 more; they lie before the axis that follows them."""
+    axes = call.integers("axes", 1) or []
+    rank = call.rank(0) + len(axes)
+    new = {axis % rank for axis in axes}
+    shape = iter(call.shape(0))
+    target = tuple(1 if axis in new else next(shape) for axis in range(rank))
+    if target.count(None) <= 1:
+        return _through(call, call.shape(0), target)
+    tensor = call.tensor(0)
+    for axis in sorted(new):
+        tensor = call.emit("ExpandDims", tensor, call.const(axis, DType.INT32))
+    return tensor
+
+
+def squeeze(call: Call) -> Laid | Tensor:
+    """Axes of size 1 less."""
+    axes = call.integers("axes", 1)
+    if call.value(0).shape is None:
+        return call.emit("Squeeze", call.tensor(0), squeeze_dims=axes or [])
+    shape = call.shape(0)
+    gone = (
+        {axis % len(shape) for axis in axes}
+        if axes is not None
+        else {axis for axis, size in enumerate(shape) if size == 1}
+    )
+    if all(shape[axis] == 1 for axis in gone) and shape.count(None) <= 1:
+        return _through(call, shape, tuple(size for axis, size in enumerate(shape) if axis not in gone))
+    return call.emit("Squeeze", call.tensor(0), squeeze_dims=sorted(gone))
+
+
+RULES: Mapping[str, Rule] = {
+    "Flatten": flatten,
+    "Reshape": reshape,
+    "Squeeze": squeeze,
+    "Transpose": transpose,
+    "Unsqueeze": unsqueeze,
+}
