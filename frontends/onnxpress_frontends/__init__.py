@@ -1,4 +1,4 @@
-"""The built-in frontends: readers of ONNX files and of TensorFlow models."""
+"""The built-in frontends: readers of ONNX files, TensorFlow models and TFLite files."""
 
 from __future__ import annotations
 
@@ -13,5 +13,6 @@ def onnxpress_frontends() -> Iterable[Frontend]:
     """Every frontend of this package."""
     from onnxpress_frontends.onnx_source import ONNX
     from onnxpress_frontends.tensorflow_source import TENSORFLOW
+    from onnxpress_frontends.tflite_source import TFLITE
 
-    yield from (ONNX, TENSORFLOW)
+    yield from (ONNX, TENSORFLOW, TFLITE)

@@ -35,6 +35,8 @@ _DTYPES = {11: "int8", _QUINT8: "uint8", 13: "int32", 15: "int16", 16: "uint16"}
 def decode(graph: Any, weights: dict[str, Array]) -> None:
     """Give every Dequantize of a constant in a `GraphDef` a grid, in place; one without is an ordinary constant.
 
+    One that has a grid already keeps it.
+
     Args:
         graph: The graph, before constants are folded.
         weights: The value of every placeholder that is no input, by node name; the integers join it.
@@ -46,11 +48,13 @@ def decode(graph: Any, weights: dict[str, Array]) -> None:
     for node in nodes:
         integers, minimum, maximum = (values[name] for name in node.input[:3])
         integers = integers.view(_DTYPES[node.attr["T"].type])
-        grid = _grid(node, integers, minimum, maximum)
-        if grid is not None:
-            hold(graph, node, integers, weights, kind=_QUINT8)
-            node.attr["T"].type = _QUINT8
+        if not grid_attributes.has_grid(node):
+            grid = _grid(node, integers, minimum, maximum)
+            if grid is None:
+                continue
             grid_attributes.write(node, grid)
+        hold(graph, node, integers, weights, kind=_QUINT8)
+        node.attr["T"].type = _QUINT8
 
 
 def _grid(node: Any, integers: Array, minimum: Array, maximum: Array) -> Grid | None:

@@ -34,6 +34,11 @@ def write(node: Any, grid: Grid | CentredGrids) -> None:
             attribute.list.i.extend(value.reshape(-1).tolist())
 
 
+def has_grid(node: Any) -> bool:
+    """Whether a `NodeDef` carries a grid already."""
+    return any(name.startswith(_PREFIX) for name in node.attr)
+
+
 def read(node: ir.Node) -> Grid | CentredGrids | None:
     """The grid in the attributes of a converted node, None when there is none."""
     found = {

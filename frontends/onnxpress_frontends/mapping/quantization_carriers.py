@@ -39,7 +39,7 @@ def carry(graph: Any, weights: dict[str, Array]) -> None:
     Raises:
         UnsupportedModel: A node quantises to a range that is not known, or is not sound, or quantises no float32.
     """
-    nodes = [node for node in graph.node if node.op in _GRIDS]
+    nodes = [node for node in graph.node if node.op in _GRIDS and not grid_attributes.has_grid(node)]
     constants = Constants(graph, weights)
     values = constants.values([name for node in nodes for name in _telling(node) if name in constants])
     for node in nodes:

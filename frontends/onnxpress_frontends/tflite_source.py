@@ -1,0 +1,85 @@
+"""TFLite files: float, with halves or integers for weights, quantised throughout, sparse."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxpress.errors import UnsupportedModel
+from onnxpress.kinds import Frontend
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from onnxpress_frontends.tflite.interpreting import InterpretedFile
+
+_SUFFIXES = (".tflite", ".lite")
+
+
+def load(source: Any, *, signature: str | None = None) -> ir.Model:
+    """Convert a TFLite file to ONNX.
+
+    What is quantised in the file is quantised in the same places, with the same scales, zero points and stored integers;
+    weights stored as halves become float32, sparse ones dense.  Sizes that the file leaves open stay open.
+
+    Args:
+        source: The path of the file.
+        signature: Key of the signature to convert; needed where there are several, none ``serving_default``.
+
+    Raises:
+        InvalidModel: The file is missing, truncated or corrupt.
+        InvalidOption: There is no such signature, or one must be named.
+        UnsupportedModel: The file has operators, types or schemes of quantisation that have no ONNX form.
+    """
+    from onnxpress_frontends.finishing import dimensions, io_names, quantization_nodes, validity_gate
+    from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
+    from onnxpress_frontends.tflite.integer_ends import use_integers
+    from onnxpress_frontends.tflite.reading import read
+    from onnxpress_frontends.tflite.signatures import choose
+    from onnxpress_frontends.tflite.tracing import trace
+
+    contents = read(_path(source))
+    chosen = choose(contents, signature)
+    function = trace(contents, chosen)
+    model = to_onnx(function)
+    ends = zip((*function.inputs, *function.outputs), (*chosen.inputs, *chosen.outputs), strict=True)
+    grids = {end.tensor.name: chosen.graph.tensors[index].grid for end, (index, _) in ends}
+    use_integers(model, {name: grid for name, grid in grids.items() if grid is not None})
+    quantization_nodes.expand(model)
+    io_names.rename(model, function)
+    validity_gate.refuse_foreign_ops(model)
+    dimensions.settle_dimensions(model)
+    validity_gate.check(model)
+    return model
+
+
+def reference(source: Any, *, signature: str | None = None) -> InterpretedFile:
+    """The file run by TFLite's own interpreter; options and errors as for `load`."""
+    from onnxpress_frontends.tflite.interpreting import InterpretedFile
+    from onnxpress_frontends.tflite.reading import read
+    from onnxpress_frontends.tflite.signatures import choose
+
+    path = _path(source)
+    contents = read(path)
+    chosen = choose(contents, signature)
+    return InterpretedFile(path, chosen, subgraph=contents.graphs.index(chosen.graph))
+
+
+def accepts(source: Any) -> bool:
+    """Whether `source` is a TFLite file, by its suffix."""
+    return isinstance(source, Path) and source.suffix.lower() in _SUFFIXES
+
+
+def _path(source: Any) -> Path:
+    if not isinstance(source, Path):
+        raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no TFLite file; give its path")
+    return source
+
+
+TFLITE = Frontend(
+    name="tflite",
+    summary="TFLite files (.tflite): float, half and integer weights, int8 and uint8, sparse",
+    accepts=accepts,
+    load=load,
+    reference=reference,
+)
