@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import onnx_ir as ir
 
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import UnsupportedModel, reason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    import onnx
 
 _SMALL = 1024
 """Bytes up to which initialisers take part: the converter reads shapes and axes, and writes them."""
@@ -42,19 +44,31 @@ def at_least(model: ir.Model, version: int) -> bool:
             f"the model is at opset {current} and ONNX cannot raise a model with functions to {version}; "
             f"inline them (the pass clean-up does) or export it at opset {version}"
         )
+    try:
+        through_proto(model, lambda proto: onnx.version_converter.convert_version(proto, version))
+    except Exception as error:  # the C++ binding raises whatever its adapters raise
+        raise UnsupportedModel(
+            f"the model is at opset {current} and cannot be raised to {version}: {reason(error)}; "
+            f"export it at opset {version}"
+        ) from error
+    return True
+
+
+def through_proto(model: ir.Model, change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:
+    """Let a tool of ONNX's change the graph of `model`, in place; it sees a copy without the weights.
+
+    Args:
+        model: The model; names, weights and metadata stay.  Its graph becomes a new object.
+        change: Takes the copy, gives the new model; keeps the initialisers that it does not see the data of.
+    """
     skeleton = model.clone()
     weights = _take_weights(skeleton)
-    try:
-        proto = onnx.version_converter.convert_version(ir.serde.serialize_model(skeleton), version)
-        converted = ir.serde.deserialize_model(proto)
-    except Exception as error:  # the C++ binding raises whatever its adapters raise
-        reason = " ".join(str(error).split())
-        raise UnsupportedModel(
-            f"the model is at opset {current} and cannot be raised to {version}: {reason}; export it at opset {version}"
-        ) from error
+    converted = ir.serde.deserialize_model(change(ir.serde.serialize_model(skeleton)))
     _restore(converted, model, weights)
     model.graph = converted.graph
-    return True
+    model.functions.clear()
+    model.functions.update(converted.functions)
+    model.opset_imports.update(converted.opset_imports)
 
 
 def _take_weights(model: ir.Model) -> dict[str, ir.TensorProtocol]:

@@ -3,77 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import onnx_ir as ir
-from onnx_ir.passes.common import InlinePass
+
+from onnxpress.errors import UnsupportedModel, reason
 
 _ROUNDS = 5
 """How deep definitions may nest."""
 
 
 def expand(model: ir.Model, known: Collection[str]) -> ir.Model:
-    """Inline the functions of `model` and the definitions of operators that are not `known`; changes `model`.
+    """`model` with its functions inlined, and the definitions of operators that are not `known`.
 
     Args:
-        model: The model.
+        model: The model; it is changed.
         known: Operators that have a rule.
 
-    Returns:
-        The model.
+    Raises:
+        UnsupportedModel: ONNX cannot inline a definition.
     """
-    from onnxpress.verify import infer_shapes
+    import onnx
+    from onnx_ir.passes.common import InlinePass
+
+    from onnxpress.opset import through_proto
 
     if model.functions:
         model = InlinePass()(model).model
     for _ in range(_ROUNDS):
-        unknown = [node for node in model.graph.all_nodes() if node.domain == "" and node.op_type not in known]
-        if not unknown:
+        names = {node.op_type for node in model.graph.all_nodes() if node.domain == ""}.difference(known)
+        if not any(_has_body(name, model.opset_imports[""]) for name in names):
             break
-        infer_shapes(model)  # some definitions depend on the types
-        for count, node in enumerate(unknown):
-            _define(model, node, f"body_{count}")
-        if not model.functions:
-            break
-        model = InlinePass()(model).model
+        operators = [("", name) for name in sorted(names)]
+        try:
+            through_proto(
+                model,
+                lambda proto, chosen=operators: onnx.inliner.inline_selected_functions(  # type: ignore[misc]
+                    proto, chosen, inline_schema_functions=True
+                ),
+            )
+        except Exception as error:  # the C++ binding raises RuntimeError and what its builders raise
+            spelt = ", ".join(name for _, name in operators)
+            raise UnsupportedModel(
+                f"the definition of an operator ({spelt}) cannot be used: {reason(error)}"
+            ) from error
     return model
 
 
-def _define(model: ir.Model, node: ir.Node, overload: str) -> None:
-    """Make `node` a call of a function of the model that holds its definition."""
-    body = _body(node, model.opset_imports[node.domain])
-    if body is None:
-        return
-    body.name, body.domain, body.overload = node.op_type, "onnxpress.definitions", overload
-    function = ir.serde.deserialize_function(body)
-    model.functions[function.identifier()] = function
-    for domain, version in function.opset_imports.items():
-        function.opset_imports[domain] = model.opset_imports.setdefault(domain, version)
-    node.domain, node.overload = body.domain, overload
-    model.opset_imports.setdefault(body.domain, 1)
-
-
-def _body(node: ir.Node, version: int) -> Any:
+def _has_body(name: str, version: int) -> bool:
     import onnx
 
     try:
-        schema: Any = onnx.defs.get_schema(node.op_type, version, node.domain)
+        schema = onnx.defs.get_schema(name, version, "")
     except onnx.defs.SchemaError:
-        return None
-    proto = onnx.FunctionProto()
-    versions = [known for known in schema.function_opset_versions if known <= version]
-    if versions:
-        proto.ParseFromString(schema.get_function_with_opset_version(max(versions)))
-        return proto
-    versions = [known for known in schema.context_dependent_function_opset_versions if known <= version]
-    if not versions:
-        return None
-    types = [
-        b"" if value is None or value.type is None else ir.serde.serialize_type(value.type).SerializeToString()
-        for value in node.inputs
-    ]
-    text = schema.get_context_dependent_function_with_opset_version(
-        max(versions), ir.serde.serialize_node(node).SerializeToString(), types
-    )
-    proto.ParseFromString(text)
-    return proto
+        return False
+    return bool(schema.has_function or schema.has_context_dependent_function)

@@ -1,0 +1,11 @@
+"""Cases of `onnx.backend.test` that no backend for TensorFlow can run: a pattern of their names, and why."""
+
+from __future__ import annotations
+
+EXCLUDED: dict[str, str] = {
+    "(?i)(float8|_e4m3|_e5m2|e8m0|fp8)": "TensorFlow has no arithmetic for 8-bit floats",
+    "(?i)(u?int4|_u?int2(_|$)|float4|fp4)": "TensorFlow has no tensors of 4 or 2 bits",
+    "(?i)^(adagrad|adam|momentum|nesterov)": "training operators",
+    "^gradient_": "training operators",
+    "(?i)(^sequence_|_sequence|^identity_(opt|sequence)|^optional_|_opt_seq|seq_)": "sequences and optionals are no tensors",
+}
