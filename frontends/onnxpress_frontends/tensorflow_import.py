@@ -6,23 +6,11 @@ A variable that the user has set stays as it is, and nothing changes when Tensor
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import sys
-import warnings
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
 from onnxpress.errors import MissingDependency, UnsupportedModel
-
-_ENVIRONMENT = {
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "KERAS_BACKEND": "tensorflow",
-}
-_LOGGERS = ("tensorflow", "tf2onnx", "absl", "onnx_ir")
+from onnxpress.foreign import TENSORFLOW
 
 
 def import_tensorflow() -> Any:
@@ -31,18 +19,12 @@ def import_tensorflow() -> Any:
     Raises:
         MissingDependency: It is not installed, or its installation is broken.
     """
-    if "tensorflow" in sys.modules:
-        return sys.modules["tensorflow"]
-    for name, value in _ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    try:
-        with quiet(), _mute_native_code():
-            import tensorflow
-    except ImportError as error:
-        raise MissingDependency(f"TensorFlow cannot be imported ({error}); pip install tensorflow") from error
-    logger = logging.getLogger("tensorflow")  # a checkpoint that could not be restored warns when it is collected
-    logger.setLevel(logger.level or logging.ERROR)
-    return tensorflow
+    return TENSORFLOW.load()
+
+
+def quiet() -> AbstractContextManager[None]:
+    """Silence what TensorFlow and tf2onnx log and warn; errors reach the user as exceptions."""
+    return TENSORFLOW.quiet()
 
 
 def import_keras() -> Any:
@@ -64,36 +46,3 @@ def import_keras() -> Any:
             f"Keras runs on {keras.backend.backend()!r} in this process; set KERAS_BACKEND=tensorflow and start again"
         )
     return keras
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Silence what TensorFlow and tf2onnx log and warn; errors reach the user as exceptions."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-
-
-@contextlib.contextmanager
-def _mute_native_code() -> Iterator[None]:
-    """Send file descriptor 2 nowhere: TensorFlow's libraries write there before they read their log level."""
-    sys.stderr.flush()
-    with contextlib.ExitStack() as stack:
-        try:
-            saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-        except OSError:  # the process has no standard error
-            yield
-            return
-        stack.callback(os.close, saved)
-        stack.callback(os.dup2, saved, 2)
-        os.dup2(nowhere, 2)
-        os.close(nowhere)
-        yield
