@@ -187,7 +187,8 @@ class Call:
             UnsupportedModel: Always; the message names the node, its operator and the shapes it sees.
         """
         shapes = ", ".join("-" if value is None else _spell(shape_of(value)) for value in self.node.inputs)
-        raise UnsupportedModel(f"node {self.node.name!r} ({self.node.op_type}, inputs {shapes or 'none'}): {reason}")
+        op = f"{self.node.domain}::{self.node.op_type}" if self.node.domain else self.node.op_type
+        raise UnsupportedModel(f"node {self.node.name!r} ({op}, inputs {shapes or 'none'}): {reason}")
 
 
 def shape_of(value: ir.Value) -> Shape | None:

@@ -115,7 +115,7 @@ class Scope:
         call = Call(node, self)
         rule = self.settings.rules.get(node.op_type if not node.domain else f"{node.domain}::{node.op_type}")
         if rule is None:
-            call.refuse("TensorFlow has nothing like it, or onnxpress does not know what")
+            call.refuse("it has no rule for TensorFlow and no definition by other operators")
         results = _listed(rule(call))
         for output, result in zip(node.outputs, results, strict=False):
             if isinstance(result, Value):
