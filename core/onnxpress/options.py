@@ -17,7 +17,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from onnxpress.errors import InvalidOption, InvalidPlugin
 
-_TYPES = "bool, int, float, str, Path, Literal, tuple or list of them, or a union"
+_TYPES = "bool, int, float, str, Path, Literal, tuple or list of them, a union, or object for a value in memory"
 _MEANING = re.compile(r"^ {4}(\w+): (.*(?:\n {8}.*)*)", re.MULTILINE)
 """An argument in a docstring, with the lines that go on."""
 
@@ -44,6 +44,11 @@ class Option:
     def required(self) -> bool:
         """Whether there is no default."""
         return self.default is inspect.Parameter.empty
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether no text can give it, so that it is for Python alone."""
+        return not _has_spelling(self.type)
 
     @property
     def type_name(self) -> str:
@@ -148,6 +153,15 @@ def _is_option_type(wanted: Any) -> bool:
     if origin in (Union, types.UnionType, tuple, list):
         return all(argument is ... or _is_option_type(argument) for argument in get_args(wanted))
     return origin is Literal or (isinstance(wanted, type) and origin is None)
+
+
+def _has_spelling(wanted: Any) -> bool:
+    origin, members = get_origin(wanted), [item for item in get_args(wanted) if item not in (..., type(None))]
+    if origin in (Union, types.UnionType):
+        return any(map(_has_spelling, members))
+    if origin in (tuple, list):
+        return all(map(_has_spelling, members))
+    return origin is Literal or wanted in (bool, int, float, str, Path, tuple, list)
 
 
 def _convert(value: Any, wanted: Any) -> Any:

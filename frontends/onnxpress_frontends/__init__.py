@@ -1,4 +1,4 @@
-"""The built-in frontends: readers of ONNX files, TensorFlow models and TFLite files."""
+"""The built-in frontends: readers of ONNX files, TensorFlow models, TFLite files and PyTorch modules."""
 
 from __future__ import annotations
 
@@ -14,5 +14,6 @@ def onnxpress_frontends() -> Iterable[Frontend]:
     from onnxpress_frontends.onnx_source import ONNX
     from onnxpress_frontends.tensorflow_source import TENSORFLOW
     from onnxpress_frontends.tflite_source import TFLITE
+    from onnxpress_frontends.torch_source import TORCH
 
-    yield from (ONNX, TENSORFLOW, TFLITE)
+    yield from (ONNX, TENSORFLOW, TFLITE, TORCH)

@@ -35,7 +35,7 @@ class PluginCommand(click.Command):
         return [*own[:-1], *self.generated().values(), *own[-1:]]
 
     def generated(self) -> dict[str, click.Option]:
-        """The options of all plugins by parameter name; one that two plugins share appears once."""
+        """The options of all plugins that text can give, by parameter name; one that two plugins share appears once."""
         if self._generated is None:
             registry = Registry()
             taken = {param.name for param in self.params}
@@ -44,7 +44,7 @@ class PluginCommand(click.Command):
                 for kind in self.kinds
                 for offer in registry.all(kind).values()
                 for option in schema(_FUNCTIONS[kind](offer))
-                if option.name not in taken
+                if option.name not in taken and not option.in_memory
             }
         return self._generated
 

@@ -33,8 +33,11 @@ def refuse_foreign_ops(model: ir.Model) -> None:
         )
 
 
-def check(model: ir.Model) -> None:
+def check(model: ir.Model) -> Session:
     """Have the ONNX checker and onnxruntime accept the model; both see a copy that is fed its big weights.
+
+    Returns:
+        The copy ready to run; it takes the big weights as inputs of their names.
 
     Raises:
         InvalidModel: One of them rejects it.
@@ -46,7 +49,7 @@ def check(model: ir.Model) -> None:
         onnx.checker.check_model(ir.serde.serialize_model(fed), full_check=True)
     except Exception as error:  # ValidationError, or InferenceError from the C++ side
         raise InvalidModel(f"the conversion gave a graph that ONNX rejects: {first_line(error)}") from error
-    Session(fed)
+    return Session(fed)
 
 
 def _with_weights_fed(model: ir.Model) -> ir.Model:
