@@ -19,8 +19,8 @@ _SUFFIXES = (".tflite", ".lite")
 def load(source: Any, *, signature: str | None = None) -> ir.Model:
     """Convert a TFLite file to ONNX.
 
-    What is quantised in the file is quantised in the same places, with the same scales, zero points and stored integers;
-    weights stored as halves become float32, sparse ones dense.  Sizes that the file leaves open stay open.
+    What is quantised in the file is quantised in the same places, with the same scales, zero points and stored
+    integers; weights stored as halves become float32, sparse ones dense.  Sizes that the file leaves open stay open.
 
     Args:
         source: The path of the file.
@@ -33,6 +33,7 @@ def load(source: Any, *, signature: str | None = None) -> ir.Model:
     """
     from onnxpress_frontends.finishing import dimensions, io_names, quantization_nodes, validity_gate
     from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
+    from onnxpress_frontends.tflite.biases import join_biases
     from onnxpress_frontends.tflite.integer_ends import use_integers
     from onnxpress_frontends.tflite.reading import read
     from onnxpress_frontends.tflite.signatures import choose
@@ -42,13 +43,13 @@ def load(source: Any, *, signature: str | None = None) -> ir.Model:
     chosen = choose(contents, signature)
     function = trace(contents, chosen)
     model = to_onnx(function)
-    ends = zip((*function.inputs, *function.outputs), (*chosen.inputs, *chosen.outputs), strict=True)
-    grids = {end.tensor.name: chosen.graph.tensors[index].grid for end, (index, _) in ends}
-    use_integers(model, {name: grid for name, grid in grids.items() if grid is not None})
     quantization_nodes.expand(model)
     io_names.rename(model, function)
+    ends = ((name, chosen.graph.tensors[index].grid) for index, name in (*chosen.inputs, *chosen.outputs))
+    use_integers(model, {name: grid for name, grid in ends if grid is not None})
     validity_gate.refuse_foreign_ops(model)
     dimensions.settle_dimensions(model)
+    join_biases(model)
     validity_gate.check(model)
     return model
 

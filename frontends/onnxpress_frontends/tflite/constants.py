@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 _LIMIT = 2**31
 """Elements that no constant reaches."""
 
-_GRIDS = frozenset(("int8", "uint8", "int16", "int32"))
-_WIDEST = "int32"
+_GRIDS = frozenset(("int8", "uint8", "int16", "int32", "int64"))
+_BIASES = ("int32", "int64")
 
 _CSR = 1
 _SCALES_ALONE = 0
@@ -47,7 +47,7 @@ def read_values(tensor: Any, content: Array, dtype: str, shape: tuple[int, ...])
     return dense.reshape(shape)
 
 
-def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...] | None) -> Grid | None:
+def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...]) -> Grid | None:
     """What the integers of a tensor stand for, None where it is not quantised.
 
     Args:
@@ -73,14 +73,20 @@ def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...] | None) -> 
     limits = np.iinfo(dtype)
     if zero_point.size not in (1, scale.size) or ((zero_point < limits.min) | (zero_point > limits.max)).any():
         raise ValueError("its zero points do not fit its scales or its type")
-    if dtype == _WIDEST and zero_point.any():
-        raise NotImplementedError("its integers of 32 bits have a zero point")
+    if dtype in _BIASES and zero_point.any():
+        raise NotImplementedError(f"it is quantised to {dtype} with a zero point")
     if scale.size == 1:
         return stored(scale[0], zero_point[0], None, dtype=dtype)
-    rank, axis = len(shape or ()), int(given.quantizedDimension)
-    if not 0 <= axis < rank or (shape or ())[axis] != scale.size:
-        raise ValueError(f"it has {scale.size} scales along axis {axis} of {list(shape or ())}")
+    rank, axis = len(shape), int(given.quantizedDimension)
+    if not 0 <= axis < rank or shape[axis] != scale.size:
+        raise ValueError(f"it has {scale.size} scales along axis {axis} of {list(shape)}")
     return stored(scale, np.broadcast_to(zero_point, scale.shape), None, dtype=dtype, axis=axis - rank)
+
+
+def dequantized(integers: Array, grid: Grid) -> Array:
+    """What integers stand for, float32; for integers of 64 bits, which DequantizeLinear does not take."""
+    axes = [index for index in range(-integers.ndim, 0) if index != grid.axis] if grid.scale.ndim else ()
+    return integers.astype(np.float32) * np.expand_dims(grid.scale, tuple(axes))
 
 
 def _decoded(content: Array, dtype: str, count: int) -> Array:

@@ -18,14 +18,14 @@ class Tensor:
     Attributes:
         name: As the file has it; need not be unique.
         dtype: numpy name of what is stored; other names of the format, e.g. ``resource``, for what numpy has not.
-        shape: Sizes, None where one is open; None for an unknown number of dimensions.
+        shape: Sizes, None where one is open.
         data: The values of a constant, dense, None for what is computed.  Integers of 4 bits are int8 here.
         grid: What quantised integers stand for, None for plain numbers.
     """
 
     name: str
     dtype: str
-    shape: tuple[int | None, ...] | None
+    shape: tuple[int | None, ...]
     data: Array | None = None
     grid: Grid | None = None
 

@@ -1,7 +1,7 @@
 """The file run by TFLite's own interpreter, under the names of the converted model: what a conversion is compared with.
 
-Its plain kernels run, without a delegate: they are what the format means by its operators.  `ai_edge_litert` is taken where
-it is installed, TensorFlow's own interpreter else.
+Its plain kernels run, without a delegate: they are what the format means by its operators.  `ai_edge_litert` is taken
+where it is installed, TensorFlow's own interpreter else.
 """
 
 from __future__ import annotations
@@ -82,7 +82,5 @@ def _interpreter(path: Path) -> Any:
 
 
 def _port(name: str, tensor: Tensor) -> Port:
-    shape = tensor.shape and tuple(
-        size if size is not None else BATCH if axis == 0 else None for axis, size in enumerate(tensor.shape)
-    )
-    return Port(name=name, dtype=tensor.dtype, shape=shape)
+    sizes = (BATCH if size is None and axis == 0 else size for axis, size in enumerate(tensor.shape))
+    return Port(name=name, dtype=tensor.dtype, shape=tuple(sizes))

@@ -1,8 +1,8 @@
 """The flatbuffer of a TFLite file becomes `Contents`, read and checked in Python.
 
-Native code, TensorFlow's or the interpreter's, takes indices and sizes of a file for granted and crashes over wrong ones;
-here each is checked before anything else sees it.  What the reader of flatbuffers raises over bytes that are none, a
-`struct.error` as well as an `IndexError`, becomes one line.
+Native code, TensorFlow's or the interpreter's, takes indices and sizes of a file for granted and crashes over wrong
+ones; here each is checked before anything else sees it.  What the reader of flatbuffers raises over bytes that are
+none, a `struct.error` as well as an `IndexError`, becomes one line.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line
 from onnxpress_frontends.tensorflow_import import import_tensorflow
-from onnxpress_frontends.tflite.constants import read_grid, read_values
+from onnxpress_frontends.tflite.constants import dequantized, read_grid, read_values
 from onnxpress_frontends.tflite.contents import Contents, Graph, Operator, Signature, Tensor
 
 if TYPE_CHECKING:
@@ -115,6 +115,8 @@ class _Reader:
             data = read_values(given, content, dtype, sizes) if content.size and dtype in _NUMBERS else None
         except (ValueError, NotImplementedError) as error:
             raise type(error)(f"tensor {name!r}: {error}") from error
+        if dtype == "int64" and grid is not None and data is not None:
+            return Tensor(name=name, dtype="float32", shape=shape, data=dequantized(data, grid))
         return Tensor(name=name, dtype=held, shape=shape, data=data, grid=grid)
 
 

@@ -24,7 +24,9 @@ def settle_constants(graph: Graph) -> Graph:
 
 
 def _unpacks(operator: Operator) -> bool:
-    return operator.code in _UNPACKING and len(operator.inputs) == len(operator.outputs) == 1 and operator.inputs[0] >= 0
+    return (
+        operator.code in _UNPACKING and len(operator.inputs) == len(operator.outputs) == 1 and operator.inputs[0] >= 0
+    )
 
 
 def _unpacked(packed: Tensor, unpacked: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """Sparse tensors made dense.
 
 TFLite stores a sparse tensor as TACO does (Kjolstad et al. 2017, "The Tensor Algebra Compiler"): its axes, and behind
-them the axes inside blocks, in an order of traversal.  On every level an axis is either *dense*, with all its indices, or
-*compressed* (CSR): ``segments[p]`` to ``segments[p + 1]`` are the places in ``indices`` of what is under position ``p``
-of the level above.  The values come in the order of the last level.
+them the axes inside blocks, in an order of traversal.  On every level an axis is either *dense*, with all its indices,
+or *compressed* (CSR): ``segments[p]`` to ``segments[p + 1]`` are the places in ``indices`` of what is under position
+``p`` of the level above.  The values come in the order of the last level.
 
     axis in full = axis over blocks * size of the block + axis inside the block
 """
@@ -59,7 +59,7 @@ def positions(sparsity: Sparsity, shape: tuple[int, ...]) -> Places:
     sizes = [1] * len(sparsity.order)
     for axis, level in zip(sparsity.order, sparsity.levels, strict=True):
         sizes[axis] = level.size
-    found = _traversed(sparsity, _bound(shape))
+    found = _traversed(sparsity, int(np.prod(shape, dtype=np.int64)))
     full = found[:rank]
     for inner, axis in enumerate(sparsity.blocked):
         full[axis] = full[axis] * sizes[rank + inner] + found[rank + inner]
@@ -68,17 +68,13 @@ def positions(sparsity: Sparsity, shape: tuple[int, ...]) -> Places:
     return np.asarray(np.ravel_multi_index(tuple(full), shape), np.int64) if shape else np.zeros(1, np.int64)
 
 
-def _bound(shape: tuple[int, ...]) -> int:
-    return int(np.prod(shape, dtype=np.int64))
-
-
 def _traversed(sparsity: Sparsity, limit: int) -> list[Places]:
     """For every axis the index of each stored value."""
     found: list[Places] = [np.zeros(1, np.int64)] * len(sparsity.order)
     parents = np.zeros(1, np.int64)
     for axis, level in zip(sparsity.order, sparsity.levels, strict=True):
         if level.segments is None or level.indices is None:
-            if not 0 <= level.size or parents.size * level.size > limit:
+            if level.size < 0 or parents.size * level.size > limit:
                 raise ValueError("it has more values than its shape has")
             counts = np.full(parents.size, level.size)
             index = np.tile(np.arange(level.size), parents.size)

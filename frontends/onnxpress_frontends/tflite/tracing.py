@@ -1,9 +1,9 @@
 """A TFLite graph becomes a TensorFlow function, from where it is converted as any other.
 
 Every operator is called by its counterpart in TensorFlow, in the order of the file.  What is quantised is computed in
-float32 and put onto its grid where it is made: a *carrier* (`mapping.quantization_carriers`) with the very scale and zero
-point of the file.  So an operator sees exactly the numbers that the integers stand for, and its result is rounded once,
-as the kernels of integers do it.
+float32 and put onto its grid where it is made: a *carrier* (`mapping.quantization_carriers`) with the very scale and
+zero point of the file.  So an operator sees exactly the numbers that the integers stand for, and its result is rounded
+once, as the kernels of integers do it.
 
 Constants that are big or quantised are arguments of the function; stored integers go through a Dequantize with their
 grid, and stay the integers of the file (`mapping.dequantize_decoding`).
@@ -12,10 +12,7 @@ grid, and stay the integers of the file (`mapping.dequantize_decoding`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from onnxpress.errors import InvalidModel, OnnxpressError, UnsupportedModel
 from onnxpress_frontends.foreign_errors import first_line

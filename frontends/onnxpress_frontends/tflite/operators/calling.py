@@ -1,4 +1,4 @@
-"""How an operator of a TFLite graph is called: operands that are tensors of TensorFlow, or arrays where they are known."""
+"""How an operator of a TFLite graph is called: operands are tensors of TensorFlow, or arrays where they are known."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ from onnxpress_frontends.tflite.operators.calling import (
 
 def _fused(path: str) -> Handler:
     return lambda call: call.activated(function(path)(*call.operands))
+
+
+def _alone(activate: Callable[[Any], Any]) -> Handler:
+    return lambda call: activate(call.operands[0])
 
 
 def _divided(call: Call) -> Any:
@@ -60,7 +65,7 @@ def _softmax(call: Call) -> Any:
 
 
 OPERATORS: Operators = {
-    **{name: (lambda call, activate=activate: activate(call.operands[0])) for name, activate in ACTIVATIONS.items()},
+    **{name: _alone(activate) for name, activate in ACTIVATIONS.items()},
     "ABS": direct("abs"),
     "ADD": _fused("add"),
     "ADD_N": lambda call: function("add_n")(list(call.operands)),
@@ -95,7 +100,7 @@ OPERATORS: Operators = {
     "NOT_EQUAL": direct("not_equal"),
     "POW": direct("pow"),
     "PRELU": _parametric,
-    "RELU_0_TO_1": lambda call: clipped(0.0, 1.0)(call.operands[0]),
+    "RELU_0_TO_1": _alone(clipped(0.0, 1.0)),
     "ROUND": direct("round"),
     "RSQRT": direct("math.rsqrt"),
     "SELECT": _select,

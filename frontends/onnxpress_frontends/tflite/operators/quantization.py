@@ -1,6 +1,7 @@
 """What changes between integers and the numbers that they stand for.
 
-Quantised tensors are computed in float32 and put onto their grids where they are made, so that nothing is left to do."""
+Quantised tensors are computed in float32 and put onto their grids where they are made, so that nothing is left to do.
+"""
 
 from __future__ import annotations
 
