@@ -62,7 +62,7 @@ def _carry_inside(function: Any, graph: Any) -> None:
 
     constants = {node.name: node.attr["value"].tensor for node in function.node_def if node.op == "Const"}
     for node in function.node_def:
-        if node.op not in _GRIDS or source_of(node.input[0]) in constants:
+        if node.op not in _GRIDS or grid_attributes.has_grid(node) or source_of(node.input[0]) in constants:
             continue
         known = [name for name in node.input if source_of(name) in constants]
         grid = _grid(_Arguments(node, {name: make_ndarray(constants[source_of(name)]) for name in known}, graph))

@@ -7,6 +7,7 @@ none, a `struct.error` as well as an `IndexError`, becomes one line.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,6 +55,8 @@ def read(path: Path) -> Contents:
         return _Reader(schema, content).contents(path.stem)
     except NotImplementedError as error:
         raise UnsupportedModel(f"{path} cannot be converted: {first_line(error)}") from error
+    except struct.error as error:
+        raise InvalidModel(f"{path} is truncated or corrupt: an offset points outside of it") from error
     except Exception as error:  # the reader of flatbuffers raises anything over bytes that are none
         raise InvalidModel(f"{path} is truncated or corrupt: {first_line(error)}") from error
 

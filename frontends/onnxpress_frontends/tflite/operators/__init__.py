@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from onnxpress_frontends.tflite.operators import elementwise, products, quantization, reductions, shaping
+from onnxpress_frontends.tflite.operators import control_flow, elementwise, products, quantization, reductions, shaping
 from onnxpress_frontends.tflite.operators.calling import Operators
+from onnxpress_frontends.tflite.operators.control_flow import CALLED
+
+__all__ = ["CALLED", "OPERATORS"]
 
 OPERATORS: Operators = {
+    **control_flow.OPERATORS,
     **elementwise.OPERATORS,
     **products.OPERATORS,
     **quantization.OPERATORS,

@@ -32,12 +32,14 @@ class Call:
         operands: A tensor or array for each of its inputs, None for one left out.  Quantised ones are float32.
         inputs: What the file says of them, None for one left out.
         outputs: What the file says of the results.
+        graph: Another graph of the file by its index, as a function of tensors that gives a list of them.
     """
 
     operator: Operator
     operands: Sequence[Any]
     inputs: Sequence[Tensor | None]
     outputs: Sequence[Tensor]
+    graph: Callable[[int], Callable[..., list[Any]]]
 
     def option(self, name: str, default: Any = 0) -> Any:
         """An option by the schema's name of it, `default` where the file has no options."""

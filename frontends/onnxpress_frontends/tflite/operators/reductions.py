@@ -37,7 +37,7 @@ def _resized(name: str) -> Handler:
 
 
 def _place_of(path: str) -> Handler:
-    return lambda call: function(path)(call.operands[0], axis=call.operands[1], output_type=call.dtype)
+    return lambda call: function(path)(call.operands[0], axis=int(call.operands[1]), output_type=call.dtype)
 
 
 def _summed_up(call: Call) -> Any:
