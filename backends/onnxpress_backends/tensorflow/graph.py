@@ -7,7 +7,7 @@ graph is done, so that an output can take the name the user knows without an Ide
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from onnxpress_backends.tensorflow.constants import Weight
+    from onnxpress_backends.tensorflow.functions import Function
 
 _SMALL = 256
 """Bytes up to which equal constants are one node."""
@@ -71,11 +72,13 @@ class Graph:
         nodes: The nodes; an input is a node of the operator Placeholder.
         outputs: What the graph gives, by name.
         functions: The functions that its nodes call, theirs too, in the order they were made.
+        updates: Statistics that a run in training changes: the weight, and what it becomes.
     """
 
     nodes: list[Node] = field(default_factory=list)
     outputs: dict[str, Tensor] = field(default_factory=dict)
     functions: list[Function] = field(default_factory=list)
+    updates: dict[Tensor, Tensor] = field(default_factory=dict)
     _names: set[str] = field(default_factory=set)
     _small: dict[tuple[DType, tuple[int, ...], bytes], Tensor] = field(default_factory=dict)
 
@@ -117,6 +120,11 @@ class Graph:
         self.nodes.append(node)
         return Tensor(node)
 
+    @property
+    def root(self) -> Graph:
+        """The graph that holds the library of functions: itself, unless it is a function."""
+        return self
+
     def unique(self, name: str) -> str:
         """A legal node name that is not taken yet; it is then."""
         legal = legal_name(name)
@@ -148,46 +156,15 @@ class Graph:
             claimed.add(tensor.node)
             tensor.node.name = name
             self.outputs[name] = tensor
-        self._drop_unused()
+        self._drop_unused([*self.outputs.values(), *self.updates, *self.updates.values()])
 
-    def _drop_unused(self) -> None:
-        used = {tensor.node for tensor in self.outputs.values()}
+    def _drop_unused(self, results: Iterable[Tensor]) -> None:
+        used = {tensor.node for tensor in results}
         for node in reversed(self.nodes):
             if node in used or node.op == "Placeholder":
                 used.update(tensor.node for tensor in node.inputs)
                 used.add(node)
         self.nodes = [node for node in self.nodes if node in used]
-
-
-@dataclass(eq=False)
-class Function(Graph):
-    """A graph that nodes call: a branch, the body of a loop.
-
-    Attributes:
-        name: Name in the library.
-        outer: The graph it stands in.
-        captured: For each tensor of `outer` that it uses: the argument that brings it.  Callers append these tensors
-            to their inputs.
-    """
-
-    name: str = ""
-    outer: Graph | None = None
-    captured: dict[Tensor, Tensor] = field(default_factory=dict)
-
-    def argument(self, dtype: DType, name: str, shape: Sequence[int | None] | None = None) -> Tensor:
-        """One more argument."""
-        return Tensor(self.add("Placeholder", name=name, dtype=dtype, shape=shape))
-
-    def capture(self, tensor: Tensor) -> Tensor:
-        """A tensor of the graph around, as an argument."""
-        if tensor not in self.captured:
-            self.captured[tensor] = self.argument(tensor.dtype, f"captured/{tensor.node.name}")
-        return self.captured[tensor]
-
-    @property
-    def arguments(self) -> list[Tensor]:
-        """The arguments, in order."""
-        return [Tensor(node) for node in self.nodes if node.op == "Placeholder"]
 
 
 def legal_name(name: str) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Function, Graph, Node, Tensor
+from onnxpress_backends.tensorflow.functions import Function
+from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
 from onnxpress_backends.tensorflow.op_definitions import definition
 from onnxpress_backends.tensorflow.protos import protos
 
@@ -18,6 +19,9 @@ LARGEST = 2**31 - 1
 
 _PRODUCER = 1087
 """Version of the GraphDef format, that of TensorFlow 2.8."""
+
+_CALLS = ("StatelessIf", "StatelessWhile")
+"""Operators that TensorFlow runs node by node, rather than function by function, when it is told that it may."""
 
 _NODE, _VERSIONS, _LIBRARY = b"\x0a", b"\x22", b"\x12"
 """Tags of the fields 1, 4 and 2 of a GraphDef."""
@@ -77,6 +81,8 @@ def _node(node: Node, edge: Any) -> Any:
     kinds: Mapping[str, str] = definition(node.op).attrs
     for name, value in node.attrs.items():
         _set(proto.attr[name], kinds[name], value)
+    if node.op in _CALLS:
+        proto.attr["_lower_using_switch_merge"].b = True
     return proto
 
 
@@ -86,18 +92,14 @@ def _edge(tensor: Tensor) -> str:
 
 def _edge_in_function(tensor: Tensor) -> str:
     """Functions name the output by its argument: ``node:output:0``."""
-    if tensor.node.op == "Placeholder":
-        return tensor.node.name
-    index = tensor.index
-    for name, kind in definition(tensor.node.op).outputs:
-        many = kind.startswith("*") or "*" in kind
-        count = (
-            len(tensor.node.attrs[kind[1:]])
-            if kind.startswith("*")
-            else (tensor.node.attrs[kind.partition("*")[0]] if many else 1)
-        )
+    node, index = tensor.node, tensor.index
+    if node.op == "Placeholder":
+        return node.name
+    for name, kind in definition(node.op).outputs:
+        number, _, of = kind.rpartition("*")
+        count = len(node.attrs[of]) if kind.startswith("*") else node.attrs[number] if number else 1
         if index < count:
-            return f"{tensor.node.name}:{name}:{index}"
+            return f"{node.name}:{name}:{index}"
         index -= count
     raise AssertionError(tensor)
 
@@ -105,9 +107,11 @@ def _edge_in_function(tensor: Tensor) -> str:
 def _function(function: Function) -> Any:
     proto = protos().function.FunctionDef()
     proto.signature.name = function.name
-    for argument in function.arguments:
+    for index, argument in enumerate(function.arguments):
         proto.signature.input_arg.add(name=argument.node.name, type=argument.dtype)
-    for name, tensor in function.outputs.items():
+        _set_shape(proto.arg_attr[index].attr["_output_shapes"].list.shape.add(), argument.node.attrs["shape"])
+    for index, tensor in enumerate(function.results):
+        name = f"result_{index}"
         proto.signature.output_arg.add(name=name, type=tensor.dtype)
         proto.ret[name] = _edge_in_function(tensor)
     nodes = (node for node in function.nodes if node.op != "Placeholder")

@@ -9,9 +9,10 @@ import onnx_ir as ir
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.tensorflow.call import Call, Result, Rule, shape_of
+from onnxpress_backends.tensorflow.capturing import captured
 from onnxpress_backends.tensorflow.constants import Constant
 from onnxpress_backends.tensorflow.dtypes import of_onnx
-from onnxpress_backends.tensorflow.graph import Function, Graph, Tensor, legal_name
+from onnxpress_backends.tensorflow.graph import Graph, Tensor, legal_name
 from onnxpress_backends.tensorflow.layouts import Layout, channels_last, logical
 from onnxpress_backends.tensorflow.simulation import Mode
 from onnxpress_backends.tensorflow.values import Laid, Value
@@ -74,14 +75,17 @@ class Scope:
         if self.outer is None:
             raise UnsupportedModel(f"{value.name!r} is used but never defined; run onnx.checker on the model")
         outer = self.outer.value(value)
+        if outer.graph is self.graph:
+            return outer
         inner = Value(graph=self.graph, name=outer.name, dtype=outer.dtype, shape=outer.shape)
         if outer.constant is not None:
             inner.constant, inner.simulate = outer.constant, outer.simulate
             return inner
-        assert isinstance(self.graph, Function)
-        tensor, layout = outer.laid
-        inner.forms[layout] = self.graph.capture(tensor)
-        return inner
+        return captured(outer, self.graph)
+
+    def within(self, source: ir.Graph, graph: Graph) -> Scope:
+        """The scope of a branch or body, which is written into `graph`."""
+        return Scope(source=source, graph=graph, settings=self.settings, outer=self)
 
     def known(self, value: ir.Value, data: ir.TensorProtocol) -> Value:
         """A value whose data are known."""

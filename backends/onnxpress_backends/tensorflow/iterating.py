@@ -1,0 +1,150 @@
+"""Loops, written as tf.while_loop writes them: a counter and its limit first, then what is carried from step to step.
+
+    _, _, last v ..., _ ... = StatelessWhile(0, limit, first v ..., captured ...)
+        cond(step, limit, v ..., captured ...) = step < limit and going on
+        body(step, limit, v ..., captured ...) = step + 1, limit, next v ..., captured ...
+
+What the steps give one element of each is collected in a TensorList, element `step` of which a step sets.  This form is
+what TensorFlow's gradients, its TFLite converter and tf2onnx expect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from onnxpress_backends.tensorflow.call import Call
+from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.functions import Function, share
+from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.layouts import Shape
+
+_PARALLEL = 32
+"""Steps that may be under way at once, as Keras has it."""
+
+
+@dataclass(frozen=True)
+class _Variable:
+    """What is carried: before the first step, in the body, and its shape at any time."""
+
+    first: Tensor
+    argument: Tensor
+    shape: Shape | None
+
+
+class Iteration:
+    """A loop under construction.
+
+    Args:
+        call: The ONNX node that it is written for.
+        limit: The number of steps, an INT32 scalar; None: no limit.
+
+    Attributes:
+        call: The node.
+        body: The function that makes a step.
+        inside: Writes into it.
+        step: The number of the step in the body, from 0, an INT32 scalar.
+    """
+
+    def __init__(self, call: Call, limit: Tensor | None) -> None:
+        self.call, self._has_limit = call, limit is not None
+        self.body = Function.within(call.graph, f"{call.title}_body")
+        self.inside = Call(call.node, call.scope.within(call.scope.source, self.body))
+        counts = call.const(0, DType.INT32), limit or call.const(-1, DType.INT32)
+        names = ("step", "limit")
+        self._variables = [
+            _Variable(first, self.body.argument(DType.INT32, name, ()), ())
+            for first, name in zip(counts, names, strict=True)
+        ]
+        self.step = self._variables[0].argument
+
+    def carry(self, first: Tensor, shape: Shape | None, name: str) -> Tensor:
+        """A variable; its value in the body.
+
+        Args:
+            first: Its value before the first step.
+            shape: Its shape in memory, now and after any step.
+            name: What to call it.
+        """
+        argument = self.body.argument(first.dtype, name, shape)
+        self._variables.append(_Variable(first, argument, shape))
+        return argument
+
+    def step_from_end(self) -> Tensor:
+        """The number of steps that follow."""
+        left = self.inside.emit("Sub", self._variables[1].argument, self.step)
+        return self.inside.emit("Sub", left, self.inside.const(1, DType.INT32))
+
+    def write(self, updates: Sequence[Tensor], *, going_on: Tensor | None = None) -> list[Tensor]:
+        """The loop, once its body is written.
+
+        Args:
+            updates: What each variable becomes, in the order they were carried.
+            going_on: The variable, a boolean in the body, that says whether there is another step; None: only the
+                limit does.
+
+        Returns:
+            The number of steps made, an INT32 scalar, and the last value of each variable.
+        """
+        following = self.inside.emit("AddV2", self.step, self.inside.const(1, DType.INT32))
+        condition = self._condition(going_on)
+        outside = share(self.body, condition)
+        captured = list(self.body.captured.values())
+        self.body.give([following, self._variables[1].argument, *updates, *captured])
+        node = self.call.emit_node(
+            "StatelessWhile",
+            [*(variable.first for variable in self._variables), *outside],
+            cond=condition,
+            body=self.body,
+            output_shapes=[argument.node.attrs["shape"] for argument in self.body.arguments],
+            parallel_iterations=_PARALLEL,
+        )
+        return [Tensor(node), *(Tensor(node, index) for index in range(2, len(self._variables)))]
+
+    def _condition(self, going_on: Tensor | None) -> Function:
+        condition = Function.within(self.call.graph, f"{self.call.title}_cond")
+        pen = Call(self.call.node, self.call.scope.within(self.call.scope.source, condition))
+        here = {
+            variable.argument: condition.argument(variable.argument.dtype, variable.argument.node.name, variable.shape)
+            for variable in self._variables
+        }
+        result = None if going_on is None else here[going_on]
+        if self._has_limit:
+            step, limit = condition.inputs[:2]
+            below = pen.emit("Less", step, limit)
+            result = below if result is None else pen.emit("LogicalAnd", below, result)
+        assert result is not None
+        condition.give([result])
+        return condition
+
+
+def reserved(call: Call, dtype: DType, shape: Shape | None, count: Tensor) -> Tensor:
+    """A list of `count` elements that are not set yet."""
+    return call.emit("TensorListReserve", element_shape(call, shape), count, element_dtype=dtype)
+
+
+def unstacked(call: Call, tensor: Tensor, shape: Shape) -> Tensor:
+    """The rows of a tensor along its first axis, of this shape each, as a list."""
+    return call.emit("TensorListFromTensor", tensor, element_shape(call, shape))
+
+
+def element(call: Call, items: Tensor, index: Tensor, dtype: DType, shape: Shape) -> Tensor:
+    """One element of a list."""
+    return call.emit("TensorListGetItem", items, index, element_shape(call, shape), element_dtype=dtype)
+
+
+def with_element(call: Call, items: Tensor, index: Tensor, item: Tensor, *, growing: bool = False) -> Tensor:
+    """The list with one element set; a list that grows does so where it is too short."""
+    return call.emit("TensorListSetItem", items, index, item, resize_if_index_out_of_bounds=growing)
+
+
+def stacked(call: Call, items: Tensor, shape: Tensor, dtype: DType) -> Tensor:
+    """The elements of a list in one tensor, along a new first axis."""
+    return call.emit("TensorListStack", items, shape, element_dtype=dtype)
+
+
+def element_shape(call: Call, shape: Shape | None) -> Tensor:
+    """The shape of the elements of a list, as its operators take it."""
+    if shape is None:
+        return call.const(-1, DType.INT32)
+    return call.const([-1 if size is None else size for size in shape], DType.INT32)
