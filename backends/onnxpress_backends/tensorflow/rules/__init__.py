@@ -12,6 +12,7 @@ FAMILIES = (
     "arranging",
     "convolution",
     "elementwise",
+    "global_pooling",
     "joining",
     "matrix_products",
     "normalization",

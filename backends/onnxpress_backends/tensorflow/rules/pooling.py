@@ -1,50 +1,212 @@
-"""Pooling over windows and over whole images, channels last."""
+"""Pooling over windows, channels last: one of TensorFlow's operators where it has one, else axis by axis by taps.
+
+TensorFlow pools over one to three axes without dilation; what it leaves out of an average with SAME are just the
+elements of the padding.  Any other average is one over padding, too, times ``taps / counted elements``, which is a
+product over the axes because a window is a box.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import prod
+
+import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
+from onnxpress_backends.tensorflow.taps import Taps, gathered, reduced
+from onnxpress_backends.tensorflow.terms import Term, count, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
-from onnxpress_backends.tensorflow.windows import padded, window
+from onnxpress_backends.tensorflow.windows import Window, padded, window
+
+_IN_SPACE = (DType.FLOAT, DType.BFLOAT16)
+"""Types of TensorFlow's kernels that pool over three axes."""
 
 
-def max_pool(call: Call) -> Laid:
-    """MaxPool of two spatial axes; pads hold minus infinity."""
-    shape = call.shape(0)
-    slide = window(call, call.attribute("kernel_shape"), shape[2:])
-    tensor = call.tensor(0, channels_last(len(shape)))
-    if slide.padding == "EXPLICIT":
-        tensor = padded(call, tensor, slide.pads, float("-inf"))
-    padding = "SAME" if slide.padding == "SAME" else "VALID"
-    result = call.emit("MaxPool", tensor, ksize=[1, *slide.kernel, 1], strides=[1, *slide.strides, 1], padding=padding)
-    return Laid(result, channels_last(len(shape)))
+def max_pool(call: Call) -> Laid | tuple[Laid, Laid]:
+    """MaxPool; where the maxima stood is found by looking."""
+    layout = channels_last(call.rank(0))
+    slide, tensor = _start(call)
+    if _has_kernel(slide, tensor):
+        word = slide.padding
+        ready = padded(call, tensor, slide, _lowest(tensor.dtype)) if word == "EXPLICIT" else tensor
+        result = _pooled(call, "MaxPool", ready, slide, word)
+    else:
+        result = tensor
+        for axis in range(slide.rank):
+            result = reduced(call, result, axis + 1, layout.rank, Taps(positions=_inside(slide, axis)), "Max")
+    if len(call.node.outputs) < 2 or not call.node.outputs[1].name:
+        return Laid(result, layout)
+    return Laid(result, layout), Laid(_indices(call, tensor, slide), layout)
 
 
 def average_pool(call: Call) -> Laid:
-    """AveragePool of two spatial axes without pads, or with those of SAME."""
-    shape = call.shape(0)
-    slide = window(call, call.attribute("kernel_shape"), shape[2:])
-    tensor = call.tensor(0, channels_last(len(shape)))
-    if slide.padding == "EXPLICIT" or (slide.padding == "SAME" and call.attribute("count_include_pad", 0)):
-        call.refuse("padding")
-    padding = "SAME" if slide.padding == "SAME" else "VALID"
-    result = call.emit("AvgPool", tensor, ksize=[1, *slide.kernel, 1], strides=[1, *slide.strides, 1], padding=padding)
-    return Laid(result, channels_last(len(shape)))
+    """AveragePool, with or without the padding in the count."""
+    layout = channels_last(call.rank(0))
+    slide, tensor = _start(call)
+    include = bool(call.attribute("count_include_pad", 0))
+    if not _has_kernel(slide, tensor):
+        shares = [_counted(slide, axis, include) for axis in range(slide.rank)]
+        return Laid(_summed(call, tensor, slide, shares), layout)
+    if slide.padding == "VALID" or (slide.padding == "SAME" and not include):
+        return Laid(_pooled(call, "AvgPool", tensor, slide, slide.padding), layout)
+    result = _pooled(call, "AvgPool", padded(call, tensor, slide), slide, "VALID")
+    correction = term(call, prod(slide.kernel), DType.FLOAT)
+    for axis in range(slide.rank):
+        ahead, behind = range(axis + 1), range(axis + 2, layout.rank)
+        correction = correction / _counted(slide, axis, include).at(*ahead, *behind)
+    if correction.known is None or (correction.known != 1).any():
+        result = call.emit("Mul", result, correction.to(result.dtype).tensor)
+    return Laid(result, layout)
 
 
-def global_average_pool(call: Call) -> Laid:
-    """The mean over all spatial axes, which stay with size 1."""
+def lp_pool(call: Call) -> Laid:
+    """LpPool: the p-th root of the sum of p-th powers."""
+    slide, tensor = _start(call)
+    p = call.attribute("p", 2)
+    powers = power(call, tensor, p)
+    if _has_kernel(slide, powers):
+        ready = powers if slide.padding == "VALID" else padded(call, powers, slide)
+        average = _pooled(call, "AvgPool", ready, slide, "VALID")
+        total = call.emit("Mul", average, call.const(prod(slide.kernel), average.dtype))
+    else:
+        total = _summed(call, powers, slide, [None] * slide.rank)
+    return Laid(root(call, total, p), channels_last(call.rank(0)))
+
+
+def power(call: Call, tensor: Tensor, p: float) -> Tensor:
+    """The p-th power of the magnitudes."""
+    if p == 2:
+        return call.emit("Square", tensor)
+    magnitude = call.emit("Abs", tensor)
+    return magnitude if p == 1 else call.emit("Pow", magnitude, call.const(p, tensor.dtype))
+
+
+def root(call: Call, tensor: Tensor, p: float) -> Tensor:
+    """The p-th root."""
+    if p == 2:
+        return call.emit("Sqrt", tensor)
+    return tensor if p == 1 else call.emit("Pow", tensor, call.const(1 / p, tensor.dtype))
+
+
+def _start(call: Call) -> tuple[Window, Tensor]:
     rank = call.rank(0)
-    layout = channels_last(rank)
-    axes = call.const(range(1, rank - 1), DType.INT32)
-    return Laid(call.emit("Mean", call.tensor(0, layout), axes, keep_dims=True), layout)
+    if rank < 3:
+        call.refuse("pooling needs at least one spatial axis after the channels")
+    return window(call, call.attribute("kernel_shape")), call.tensor(0, channels_last(rank))
+
+
+def _has_kernel(slide: Window, tensor: Tensor) -> bool:
+    return all(step == 1 for step in slide.dilations) and (
+        slide.rank < 3 or (slide.rank == 3 and tensor.dtype in _IN_SPACE)
+    )
+
+
+def _pooled(call: Call, op: str, tensor: Tensor, slide: Window, word: str) -> Tensor:
+    flat = slide.rank == 1
+    one = (1,) * flat
+    if flat:
+        tensor = call.emit("ExpandDims", tensor, call.const(1, DType.INT32))
+    result = call.emit(
+        op + "3D" * (slide.rank == 3),
+        tensor,
+        ksize=[1, *one, *slide.kernel, 1],
+        strides=[1, *one, *slide.strides, 1],
+        padding="SAME" if word == "SAME" else "VALID",
+    )
+    return call.emit("Squeeze", result, squeeze_dims=[1]) if flat else result
+
+
+def _lowest(dtype: DType) -> float:
+    return float("-inf") if dtype.is_float else int(np.iinfo(dtype.numpy).min)
+
+
+def _inside(slide: Window, axis: int) -> Term:
+    """The taps along an axis; those in the padding look at the nearest tap that is not."""
+    positions, size, step = slide.positions(axis), slide.sizes[axis], slide.dilations[axis]
+    beyond = positions - size + step
+    ends = positions - (beyond // step * step).least(0)
+    return (positions < 0).where(positions % step, ends)
+
+
+def _counted(slide: Window, axis: int, include: bool) -> Term:
+    """How many elements of an axis each window's average is of."""
+    positions = slide.positions(axis)
+    before, after = slide.pads[axis]
+    low = -before if include else term(before.call, 0)
+    high = slide.sizes[axis] + (after - slide.excess[axis]) if include else slide.sizes[axis]
+    counted = (positions > low - 1) & (positions < high)
+    return counted.to(DType.FLOAT).reduce("Sum", 1)
+
+
+def _summed(call: Call, tensor: Tensor, slide: Window, shares: list[Term] | list[None]) -> Tensor:
+    """The sums over windows, divided along each axis by what `shares` has."""
+    wide = DType.FLOAT if tensor.dtype in (DType.HALF, DType.BFLOAT16) else tensor.dtype
+    result = call.cast(tensor, wide)
+    for axis, share in enumerate(shares):
+        positions, size = slide.positions(axis), slide.sizes[axis]
+        weights = ((positions > -1) & (positions < size)).to(wide)
+        if share is not None:
+            weights = weights / share.to(wide).at(1)
+        taps = Taps(positions=positions.clip(0, size - 1), weights=weights)
+        result = reduced(call, result, axis + 1, slide.rank + 2, taps, "Sum")
+    return call.cast(result, tensor.dtype)
+
+
+def _indices(call: Call, tensor: Tensor, slide: Window) -> Tensor:
+    """Where the maxima stand, counted over the whole tensor in ONNX's order: of equal ones the first."""
+    positions = [_inside(slide, axis).to(DType.INT64) for axis in range(slide.rank)]
+    spatial = [size.to(DType.INT64) for size in slide.sizes]
+    windows = tensor
+    for axis, taps in enumerate(positions):
+        windows = gathered(call, windows, 1 + 2 * axis, taps)
+    axes = call.const(range(2, 2 + 2 * slide.rank, 2), DType.INT32)
+    largest = call.emit("Max", windows, axes, keep_dims=True)
+    places = _flat(call, positions, spatial)
+    never = call.const(np.iinfo(np.int64).max, DType.INT64)
+    first = call.emit("Min", call.emit("SelectV2", call.emit("Equal", windows, largest), places.tensor, never), axes)
+    return _stored(call, Term(call, first), spatial)
+
+
+def _flat(call: Call, positions: list[Term], spatial: list[Term]) -> Term:
+    """Row-major numbers of the taps within a picture, ``[1, places, taps, places, taps ..., 1]``."""
+    total = term(call, 0, DType.INT64)
+    for axis, (taps, size) in enumerate(zip(positions, spatial, strict=True)):
+        mine = (1 + 2 * axis, 2 + 2 * axis)
+        others = [place for place in range(2 + 2 * len(spatial)) if place not in mine]
+        total = total * size + taps.at(*others)
+    return total
+
+
+def _stored(call: Call, places: Term, spatial: list[Term]) -> Tensor:
+    """Numbers within a picture as ONNX's, which count pictures and channels before."""
+    area = spatial[0]
+    for size in spatial[1:]:
+        area = area * size
+    if call.attribute("storage_order", 0):
+        places = _column_major(places, spatial)
+    batch, channels = sizes(call, 0, DType.INT64)[:2]
+    rank = len(spatial) + 2
+    pictures = count(call, batch).at(*range(1, rank)) * channels + count(call, channels).at(*range(rank - 1))
+    return (places + pictures * area).tensor
+
+
+def _column_major(places: Term, spatial: list[Term]) -> Term:
+    """Row-major numbers with the first axis running fastest."""
+    coordinates = []
+    for size in reversed(spatial):
+        coordinates.append(places % size)
+        places = places // size
+    total = coordinates[0]
+    for coordinate, size in zip(coordinates[1:], reversed(spatial[:-1]), strict=True):
+        total = total * size + coordinate
+    return total
 
 
 RULES: Mapping[str, Rule] = {
     "AveragePool": average_pool,
-    "GlobalAveragePool": global_average_pool,
+    "LpPool": lp_pool,
     "MaxPool": max_pool,
 }
