@@ -44,7 +44,7 @@ class Framework:
         Raises:
             MissingDependency: It is not installed, or its installation is broken.
         """
-        if self.module in sys.modules:
+        if sys.modules.get(self.module) is not None:
             return sys.modules[self.module]
         for name, value in self.environment.items():
             os.environ.setdefault(name, value)

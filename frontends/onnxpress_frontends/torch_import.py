@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 
-from onnxpress.errors import MissingDependency
+from onnxpress.foreign import Framework
 
+_EXTRA = "'onnxpress[torch]'"
 _LOGGERS = ("torch", "torch.onnx", "torch.export", "torch._dynamo", "torch.fx", "onnxscript", "onnx_ir")
+_TORCH = Framework(name="PyTorch", module="torch", install=_EXTRA, loggers=_LOGGERS)
+_ONNXSCRIPT = Framework(name="onnxscript", module="onnxscript", install=_EXTRA, loggers=_LOGGERS)
 
 
 def import_torch() -> Any:
@@ -19,44 +19,22 @@ def import_torch() -> Any:
     Raises:
         MissingDependency: It is not installed, or its installation is broken.
     """
-    try:
-        with quiet():
-            import torch
-            import torch.export
-    except ImportError as error:
-        raise MissingDependency(f"PyTorch cannot be imported ({error}); pip install 'onnxpress[torch]'") from error
-    return torch
+    return _TORCH.load()
 
 
 def import_exporter() -> Any:
-    """The module `torch.onnx`, with onnxscript, which its exporter is made of.
+    """The module `torch.onnx`.
 
     Raises:
-        MissingDependency: One of them is not installed, or its installation is broken.
+        MissingDependency: PyTorch or onnxscript is not installed, or the installation is broken.
     """
     import_torch()
-    try:
-        with quiet():
-            import onnxscript  # noqa: F401
-            import torch.onnx
-    except ImportError as error:
-        raise MissingDependency(
-            f"the ONNX exporter of PyTorch cannot be imported ({error}); pip install 'onnxpress[torch]'"
-        ) from error
+    _ONNXSCRIPT.load()
+    import torch.onnx
+
     return torch.onnx
 
 
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> AbstractContextManager[None]:
     """Silence what PyTorch and onnxscript log and warn; errors reach the user as exceptions."""
-    loggers = [logging.getLogger(name) for name in _LOGGERS]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+    return _TORCH.quiet()

@@ -6,6 +6,7 @@ source files is left out, so that a model depends on the network alone.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 OPSET = 18
 """The oldest that `torch.onnx` writes without converting down."""
 
+_NODE = re.compile(r"node %\w+")
+
 
 def translate(source: Captured) -> ir.Model:
     """Translate `source` to ONNX of opset 18.
@@ -40,8 +43,11 @@ def translate(source: Captured) -> ir.Model:
         with quiet():
             exported = exporter.export(source.program, dynamo=True, opset_version=OPSET, verbose=False)
     except Exception as error:  # torch.onnx's own errors, and whatever a decomposition raises
-        said = first_line(_innermost(error))
-        raise UnsupportedModel(f"{source.title} cannot be translated; torch.onnx says: {said}") from error
+        *_, innermost = causes = list(_causes(error))
+        nodes = [found.group() for cause in causes if (found := _NODE.search(str(cause)))]
+        where = f" ({nodes[-1]})" if nodes else ""
+        said = first_line(innermost)
+        raise UnsupportedModel(f"{source.title} cannot be translated; torch.onnx says: {said}{where}") from error
     model: ir.Model = exported.model
     model.graph.name = source.title
     model.meta[WARNINGS_KEY] = _warnings(source.title, exported.exported_program)
@@ -58,10 +64,10 @@ def _warnings(title: str, program: torch.export.ExportedProgram) -> list[str]:
     return [f"{title} writes into {changed}; every run starts from the values it has now"] if changed else []
 
 
-def _innermost(error: BaseException) -> BaseException:
-    while error.__cause__ is not None:
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
         error = error.__cause__
-    return error
 
 
 def _forget_sources(model: ir.Model) -> None:
