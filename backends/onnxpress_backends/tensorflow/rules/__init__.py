@@ -9,15 +9,29 @@ if TYPE_CHECKING:
     from onnxpress_backends.tensorflow.call import Rule
 
 FAMILIES = (
+    "activations",
+    "arg_extremes",
+    "arithmetic",
     "arranging",
+    "batch_normalization",
+    "branching",
+    "casting",
     "convolution",
+    "cumulation",
     "elementwise",
     "global_pooling",
+    "integer_arithmetic",
     "joining",
+    "local_response",
+    "looping",
     "matrix_products",
     "normalization",
     "pooling",
+    "quantization",
+    "randomness",
+    "recurrence",
     "reduction",
+    "softmax",
 )
 
 

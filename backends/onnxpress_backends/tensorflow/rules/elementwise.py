@@ -1,4 +1,7 @@
-"""One element at a time: activations and arithmetic.  The layout of the operands is that of the result."""
+"""Operators that work on one element at a time and that TensorFlow has, too, under its own name.
+
+The layout of the operands is that of the result: nothing is moved.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
+from onnxpress_backends.tensorflow.rules.widening import widened
 from onnxpress_backends.tensorflow.values import Laid, Value
 
 
@@ -14,7 +18,7 @@ def unary(op: str) -> Rule:
 
     def rule(call: Call) -> Laid:
         tensor, layout = call.value(0).laid
-        return Laid(call.emit(op, tensor), layout)
+        return Laid(widened(call, op, tensor), layout)
 
     return rule
 
@@ -34,14 +38,56 @@ def identity(call: Call) -> Value:
     return call.value(0)
 
 
+def where(call: Call) -> Laid:
+    """Elements of the second operand where the first is true, else of the third."""
+    operands, layout = aligned(call, call.values)
+    return Laid(call.emit("SelectV2", *operands), layout)
+
+
 RULES: Mapping[str, Rule] = {
     "Abs": unary("Abs"),
-    "Add": binary("AddV2"),
-    "Div": binary("RealDiv"),
+    "Acos": unary("Acos"),
+    "Acosh": unary("Acosh"),
+    "And": binary("LogicalAnd"),
+    "Asin": unary("Asin"),
+    "Asinh": unary("Asinh"),
+    "Atan": unary("Atan"),
+    "Atanh": unary("Atanh"),
+    "BitwiseAnd": binary("BitwiseAnd"),
+    "BitwiseNot": unary("Invert"),
+    "BitwiseOr": binary("BitwiseOr"),
+    "BitwiseXor": binary("BitwiseXor"),
+    "Ceil": unary("Ceil"),
+    "Cos": unary("Cos"),
+    "Cosh": unary("Cosh"),
+    "Equal": binary("Equal"),
+    "Erf": unary("Erf"),
+    "Exp": unary("Exp"),
+    "Floor": unary("Floor"),
+    "Greater": binary("Greater"),
+    "GreaterOrEqual": binary("GreaterEqual"),
     "Identity": identity,
+    "IsNaN": unary("IsNan"),
+    "Less": binary("Less"),
+    "LessOrEqual": binary("LessEqual"),
+    "Log": unary("Log"),
     "Mul": binary("Mul"),
+    "Neg": unary("Neg"),
+    "Not": unary("LogicalNot"),
+    "Or": binary("LogicalOr"),
+    "Reciprocal": unary("Reciprocal"),
     "Relu": unary("Relu"),
+    "Round": unary("Round"),
     "Sigmoid": unary("Sigmoid"),
+    "Sign": unary("Sign"),
+    "Sin": unary("Sin"),
+    "Sinh": unary("Sinh"),
+    "Softplus": unary("Softplus"),
+    "Softsign": unary("Softsign"),
+    "Sqrt": unary("Sqrt"),
     "Sub": binary("Sub"),
+    "Tan": unary("Tan"),
     "Tanh": unary("Tanh"),
+    "Where": where,
+    "Xor": binary("NotEqual"),
 }
