@@ -7,7 +7,7 @@ exist, every domain has an opset, and types and shapes are known wherever ONNX c
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
@@ -50,11 +50,29 @@ def infer_shapes(model: ir.Model) -> None:
         proto = ir.serde.serialize_model(without_weights(model, keep=_SMALL))
     except Exception as error:  # a name that is no UTF-8, say: serialisation raises its own SerdeError
         raise InvalidModel(f"the graph cannot be written as ONNX: {reason(error)}") from error
+    _spell_defaults(proto.graph, model.opset_imports.get("", 1))
     try:
         inferred = _inferred(proto, values=True)
     except InvalidModel:
         inferred = _inferred(proto, values=False)
     _apply(inferred.graph, model.graph)
+
+
+def _spell_defaults(graph: onnx.GraphProto, version: int) -> None:
+    """Write out attributes left to their defaults: ONNX infers through definitions of operators, which miss them."""
+    import onnx
+
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _spell_defaults(attribute.g, version)
+        if node.domain or not onnx.defs.has(node.op_type, version, ""):
+            continue
+        schema: Any = onnx.defs.get_schema(node.op_type, version)
+        if schema.has_function:
+            given = {attribute.name for attribute in node.attribute}
+            defaults = (item.default_value for name, item in schema.attributes.items() if name not in given)
+            node.attribute.extend(default for default in defaults if default.name)
 
 
 def _inferred(proto: onnx.ModelProto, *, values: bool) -> onnx.ModelProto:

@@ -205,6 +205,12 @@ def test_a_domain_that_a_function_does_not_import():
     assert "(Neg) is of domain 'com.example', which no opset import covers" in breach(broken)
 
 
+def test_an_attribute_of_a_definition_may_be_left_to_its_default():
+    centred = model("agraph (float[1,2,3,3] x) => (float[a,b,c,d] y) { y = MeanVarianceNormalization(x) }")
+    assert centred.graph.outputs[0].shape == [1, 2, 3, 3]
+    assert not centred.graph[0].attributes
+
+
 def test_arithmetic_of_integer_matrices_is_no_arithmetic_of_sizes():
     constants = "int64[4] a = {1, 2, 3, 4}, int64[2] b = {1, 2}, int64[1] z = {0}, int64[1] o = {1}"
     text = f"""g (int64[4] x) => (y) <{constants}> {{
