@@ -8,12 +8,12 @@ from typing import Any
 
 
 class FrozenGraph:
-    """A ``.pb`` file in a session of TensorFlow 1, one thread."""
+    """A ``.pb`` file, or a GraphDef, in a session of TensorFlow 1, one thread."""
 
-    def __init__(self, path: Path, *, threads: int = 1) -> None:
+    def __init__(self, source: Path | Any, *, threads: int = 1) -> None:
         import tensorflow as tf
 
-        graph_def = tf.compat.v1.GraphDef.FromString(path.read_bytes())
+        graph_def = tf.compat.v1.GraphDef.FromString(source.read_bytes()) if isinstance(source, Path) else source
         self.graph = tf.Graph()
         with self.graph.as_default():
             tf.import_graph_def(graph_def, name="")

@@ -164,6 +164,7 @@ class Call:
     def emit_node(self, op: str, *inputs: Tensor | Sequence[Tensor], **attrs: Any) -> Node:
         """Write a node of several outputs: ``Tensor(node, 1)`` is the second."""
         node = self.graph.add(op, *inputs, name=f"{self.title}/{op}", **attrs)
+        node.origin = self.label
         self.made.append(node)
         return node
 
@@ -180,6 +181,16 @@ class Call:
         """What the TensorFlow nodes are named after: the first output."""
         return next((output.name for output in self.node.outputs if output.name), self.node.op_type)
 
+    @property
+    def op_type(self) -> str:
+        """The operator, with its domain when that is not the default one."""
+        return f"{self.node.domain}::{self.node.op_type}" if self.node.domain else self.node.op_type
+
+    @property
+    def label(self) -> str:
+        """The node as a message names it."""
+        return f"node {self.node.name!r} ({self.op_type})"
+
     def refuse(self, reason: str) -> NoReturn:
         """Say why this node cannot go to TensorFlow.
 
@@ -187,8 +198,7 @@ class Call:
             UnsupportedModel: Always; the message names the node, its operator and the shapes it sees.
         """
         shapes = ", ".join("-" if value is None else _spell(shape_of(value)) for value in self.node.inputs)
-        op = f"{self.node.domain}::{self.node.op_type}" if self.node.domain else self.node.op_type
-        raise UnsupportedModel(f"node {self.node.name!r} ({op}, inputs {shapes or 'none'}): {reason}")
+        raise UnsupportedModel(f"node {self.node.name!r} ({self.op_type}, inputs {shapes or 'none'}): {reason}")
 
 
 def shape_of(value: ir.Value) -> Shape | None:

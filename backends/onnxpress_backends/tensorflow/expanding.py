@@ -22,7 +22,7 @@ def expand(model: ir.Model, known: Collection[str]) -> ir.Model:
     Raises:
         UnsupportedModel: ONNX cannot inline a definition.
     """
-    import onnx
+    import onnx.inliner
     from onnx_ir.passes.common import InlinePass
 
     from onnxpress.opset import through_proto

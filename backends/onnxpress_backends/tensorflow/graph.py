@@ -39,6 +39,7 @@ class Node:
         attrs: Its attributes as Python values; a type is a `DType`, a shape a sequence of sizes with None for an
             unknown one, or None for an unknown rank, a function a `Function`.
         dtypes: Types of its outputs.
+        origin: The ONNX node it was written for, as a message names it.
         weight: For a Const made of an initialiser: which one, and how it is arranged; its ``value`` attribute is
             then not set.
     """
@@ -48,6 +49,7 @@ class Node:
     inputs: tuple[Tensor, ...]
     attrs: dict[str, Any]
     dtypes: tuple[DType, ...]
+    origin: str = ""
     weight: Weight | None = None
 
 
@@ -116,7 +118,7 @@ class Graph:
 
     def weight(self, weight: Weight, name: str) -> Tensor:
         """A Const made of an initialiser; its data are read when the graph is written."""
-        node = Node("Const", self.unique(name), (), {"dtype": weight.dtype}, (weight.dtype,), weight)
+        node = Node("Const", self.unique(name), (), {"dtype": weight.dtype}, (weight.dtype,), weight=weight)
         self.nodes.append(node)
         return Tensor(node)
 
