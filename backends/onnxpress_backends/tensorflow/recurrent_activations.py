@@ -1,4 +1,8 @@
-"""The activations of ONNX's recurrent operators, by name, with their slopes."""
+"""The activations of ONNX's recurrent operators, by name, with their slopes.
+
+A slope that is not given is that of the ONNX operator of the same name; of Affine and ScaledTanh, which are operators no
+more, it is 0, as in onnxruntime.
+"""
 
 from __future__ import annotations
 
@@ -80,12 +84,12 @@ def _elu(pen: Call, x: Tensor, alpha: float, beta: float) -> Tensor:
 
 
 _KINDS: Mapping[str, _Kind] = {
-    "affine": _Kind(_affine, 1.0, 0.0),
+    "affine": _Kind(_affine, 0.0, 0.0),
     "elu": _Kind(_elu, 1.0),
     "hardsigmoid": _Kind(_hard_sigmoid, 0.2, 0.5),
     "leakyrelu": _Kind(_leaky_relu, 0.01),
     "relu": _plain("Relu"),
-    "scaledtanh": _Kind(_scaled_tanh, 1.0, 1.0),
+    "scaledtanh": _Kind(_scaled_tanh, 0.0, 0.0),
     "sigmoid": _plain("Sigmoid"),
     "softplus": _plain("Softplus"),
     "softsign": _plain("Softsign"),

@@ -36,12 +36,12 @@ def loop(call: Call) -> Sequence[Laid | Value]:
     iteration = Iteration(call, limit)
     scope, pen = call.scope.within(body, iteration.body), iteration.inside
     number, condition = body.inputs[:2]
-    scope.define(number, Laid(pen.cast(iteration.step, DType.INT64), logical(0)))
+    _define(scope, pen, number, pen.cast(iteration.step, DType.INT64))
     flag = pen.const(True, DType.BOOL)
     if tested:
         first = scalar(call, 1) if call.has(1) else call.const(True, DType.BOOL)
         flag = iteration.carry(first, (), "going_on")
-    scope.define(condition, Laid(flag, logical(0)))
+    _define(scope, pen, condition, flag)
     states = _States(call, scope, iteration, start=2, names=list(zip(body.inputs[2:], body.outputs[1:], strict=False)))
     scope.run()
     updates = [_flat(pen, scope.value(body.outputs[0]))] if tested else []
@@ -244,6 +244,14 @@ def _origin(value: ir.Value) -> ir.Value:
         value = maker.inputs[0]
         maker = value.producer()
     return value
+
+
+def _define(scope: Scope, pen: Call, variable: ir.Value, tensor: Tensor) -> None:
+    """Say what the number of the step or the condition is in the body, which may have it as a vector of one element."""
+    if shape_of(variable) == (1,):
+        scope.define(variable, Laid(pen.emit("ExpandDims", tensor, pen.const(0, DType.INT32)), logical(1)))
+    else:
+        scope.define(variable, Laid(tensor, logical(0)))
 
 
 def _flat(pen: Call, flag: Value) -> Tensor:
