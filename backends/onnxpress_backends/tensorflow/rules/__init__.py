@@ -14,6 +14,7 @@ FAMILIES = (
     "arithmetic",
     "arranging",
     "batch_normalization",
+    "blocks",
     "branching",
     "casting",
     "convolution",
@@ -26,12 +27,15 @@ FAMILIES = (
     "looping",
     "matrix_products",
     "normalization",
+    "padding",
     "pooling",
     "quantization",
     "randomness",
     "recurrence",
     "reduction",
+    "resizing",
     "softmax",
+    "transposed_convolution",
 )
 
 

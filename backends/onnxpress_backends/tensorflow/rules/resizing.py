@@ -1,0 +1,225 @@
+"""Resize and Upsample: one of TensorFlow's operators where its convention is the same, else axis by axis by taps.
+
+TensorFlow's scale is always ``out / size``; its coordinates are those of ``align_corners``, ``half_pixel`` or
+``asymmetric``, and it rounds to the nearest down, halves up.  Whether a nearest resize is the same is found by trying:
+both pick the same elements.  Where a size is not known and the scale is whole, the picks repeat, and any size will do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from onnxpress_backends.tensorflow.call import Call, Rule
+from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.layouts import Layout
+from onnxpress_backends.tensorflow.resampling import Filter, Stretch, coordinates, nearest
+from onnxpress_backends.tensorflow.taps import gathered, reduced
+from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.values import Laid
+
+_CROP = "tf_crop_and_resize"
+
+
+def resize(call: Call) -> Laid:
+    """Resize of opset 11 and later."""
+    mode = call.attribute("coordinate_transformation_mode", "half_pixel")
+    return _resized(call, _stretches(call, mode == _CROP), mode, call.attribute("nearest_mode", "round_prefer_floor"))
+
+
+def resize_or_older(call: Call) -> Laid:
+    """Resize; that of opset 10 is an Upsample that can shrink."""
+    return resize(call) if call.opset >= 11 else upsample(call)
+
+
+def upsample(call: Call) -> Laid:
+    """Upsample, and Resize of opset 10."""
+    listed = call.attribute("scales")
+    scales = given(call, 1).to(DType.FLOAT) if listed is None else term(call, listed, DType.FLOAT)
+    spatial = sizes(call, 0)
+    stretches = {axis: _by_scale(size, scales[axis]) for axis, size in enumerate(spatial)}
+    return _resized(call, _changed(stretches), "asymmetric", "floor")
+
+
+def _stretches(call: Call, crop: bool) -> dict[int, Stretch]:
+    """The axes that change, and how."""
+    spatial = sizes(call, 0)
+    rank = len(spatial)
+    axes = [axis % rank for axis in call.attribute("axes") or range(rank)]
+    if _given(call, 2):
+        scales = given(call, 2).to(DType.FLOAT)
+        stretches = {axis: _by_scale(spatial[axis], scales[index]) for index, axis in enumerate(axes)}
+    else:
+        stretches = _by_sizes(call, {axis: spatial[axis] for axis in axes})
+    if not crop:
+        return _changed(stretches)
+    roi = given(call, 1).to(DType.FLOAT)
+    parts = {axis: (roi[index], roi[index + len(axes)]) for index, axis in enumerate(axes)}
+    cropped = {
+        axis: Stretch(size=each.size, out=each.out, scale=each.scale, crop=parts[axis])
+        for axis, each in stretches.items()
+    }
+    whole = {axis for axis, (start, end) in parts.items() if start.known == 0 and end.known == 1}
+    return {axis: each for axis, each in cropped.items() if axis not in whole or axis in _changed(stretches)}
+
+
+def _given(call: Call, index: int) -> bool:
+    """Whether an input is there and not empty, which is the same."""
+    return call.has(index) and 0 not in (call.value(index).shape or ())
+
+
+def _by_scale(size: Term, scale: Term) -> Stretch:
+    out = (size.to(DType.FLOAT) * scale).floor().to(DType.INT32)
+    if scale.known == 1:
+        out = size
+    return Stretch(size=size, out=out, scale=scale)
+
+
+def _by_sizes(call: Call, spatial: Mapping[int, Term]) -> dict[int, Stretch]:
+    wanted = given(call, 3).to(DType.INT32)
+    ratios = [wanted[index].to(DType.FLOAT) / size.to(DType.FLOAT) for index, size in enumerate(spatial.values())]
+    policy = call.attribute("keep_aspect_ratio_policy", "stretch")
+    if policy == "stretch":
+        outs = [_kept(call, axis, wanted[index]) for index, axis in enumerate(spatial)]
+        return {
+            axis: Stretch(size=spatial[axis], out=out, scale=ratio)
+            for axis, out, ratio in zip(spatial, outs, ratios, strict=True)
+        }
+    common = packed(call, ratios).reduce("Min" if policy == "not_larger" else "Max", 0)
+    return {
+        axis: Stretch(size=size, out=(size.to(DType.FLOAT) * common + 0.5).floor().to(DType.INT32), scale=common)
+        for axis, size in spatial.items()
+    }
+
+
+def _kept(call: Call, axis: int, out: Term) -> Term:
+    """The wanted size, which shape inference may know even if it is computed."""
+    shape = call.output_shape()
+    inferred = None if shape is None else shape[axis]
+    return out if inferred is None else term(call, inferred)
+
+
+def _changed(stretches: Mapping[int, Stretch]) -> dict[int, Stretch]:
+    return {axis: each for axis, each in stretches.items() if not _same(each)}
+
+
+def _same(axis: Stretch) -> bool:
+    return bool(axis.scale.known == 1) and (axis.out is axis.size or bool(axis.out.known == axis.size.known))
+
+
+def _resized(call: Call, stretches: Mapping[int, Stretch], mode: str, rounding: str) -> Laid:
+    tensor, layout = call.value(0).permuted
+    assert layout is not None
+    if not stretches:
+        return Laid(tensor, layout)
+    nearly = call.attribute("mode", "nearest") == "nearest"
+    alike = _alike(call, list(stretches.values()), mode, rounding if nearly else None)
+    if alike is not None and layout.rank == 4 and len(stretches) == 2:
+        return _at_once(call, stretches, nearly, alike)
+    wide = DType.FLOAT if not nearly and tensor.dtype != DType.DOUBLE else tensor.dtype
+    result = call.cast(tensor, wide)
+    for axis, each in stretches.items():
+        where = coordinates(each, mode)
+        if nearly:
+            result = gathered(call, result, layout.axis(axis), nearest(where, rounding, each.size))
+        else:
+            result = reduced(call, result, layout.axis(axis), layout.rank, _filter(call).taps(where, each), "Sum")
+    if mode == _CROP:
+        result = _extrapolated(call, result, stretches, layout)
+    return Laid(call.cast(result, tensor.dtype), layout)
+
+
+def _filter(call: Call) -> Filter:
+    cubic = call.attribute("cubic_coeff_a", -0.75) if call.attribute("mode", "nearest") == "cubic" else None
+    return Filter(
+        cubic=cubic,
+        antialias=bool(call.attribute("antialias", 0)),
+        exclude_outside=bool(call.attribute("exclude_outside", 0)),
+    )
+
+
+def _at_once(call: Call, stretches: Mapping[int, Stretch], nearly: bool, convention: Mapping[str, bool]) -> Laid:
+    others = [axis for axis in range(4) if axis not in stretches]
+    layout = Layout((others[0], *sorted(stretches), others[1]))
+    tensor = call.tensor(0, layout)
+    out = packed(call, [stretches[axis].out for axis in sorted(stretches)]).tensor
+    if nearly:
+        return Laid(call.emit("ResizeNearestNeighbor", tensor, out, **convention), layout)
+    return Laid(call.cast(call.emit("ResizeBilinear", tensor, out, **convention), tensor.dtype), layout)
+
+
+_CONVENTIONS: Mapping[str, Mapping[str, bool]] = {
+    "align_corners": {"align_corners": True},
+    "asymmetric": {},
+    "half_pixel": {"half_pixel_centers": True},
+    "pytorch_half_pixel": {"half_pixel_centers": True},
+    "tf_half_pixel_for_nn": {"half_pixel_centers": True},
+}
+"""TensorFlow's attributes for the coordinates of a mode."""
+
+
+def _alike(call: Call, axes: Sequence[Stretch], mode: str, rounding: str | None) -> Mapping[str, bool] | None:
+    """TensorFlow's convention when it gives the same; None when none does."""
+    if mode not in _CONVENTIONS or any(call.attribute(name, 0) for name in ("antialias", "exclude_outside")):
+        return None
+    convention = _CONVENTIONS[mode]
+    if rounding is not None:
+        return convention if all(_picks_alike(axis, mode, rounding) for axis in axes) else None
+    floats = call.dtype(0) in (DType.FLOAT, DType.HALF, DType.BFLOAT16)
+    linear = call.attribute("mode") == "linear" and mode != "tf_half_pixel_for_nn"
+    single = mode == "pytorch_half_pixel" and any(axis.out.known is None or axis.out.known < 2 for axis in axes)
+    return convention if floats and linear and not single and all(_full(axis) for axis in axes) else None
+
+
+def _full(axis: Stretch) -> bool:
+    """Whether the scale is what TensorFlow takes it to be, ``out / size``."""
+    size, out, scale = axis.size.known, axis.out.known, axis.scale.known
+    if scale is None:
+        return True
+    if size is None or out is None:
+        return float(scale).is_integer()
+    return bool(np.float32(out) / np.float32(size) == scale)
+
+
+def _picks_alike(axis: Stretch, mode: str, rounding: str) -> bool:
+    call, scale = axis.size.call, axis.scale.known
+    size, out = axis.size.known, axis.out.known
+    if size is None or out is None:
+        if scale is None or not float(scale).is_integer() or mode == "align_corners":
+            return False
+        size, out = np.asarray(4, np.int32), np.asarray(4 * int(scale), np.int32)
+    ours = Stretch(size=term(call, size), out=term(call, out), scale=axis.scale)
+    places = nearest(coordinates(ours, mode), rounding, ours.size).known
+    return places is not None and bool((places == _tensorflow_picks(int(size), int(out), mode)).all())
+
+
+def _tensorflow_picks(size: int, out: int, mode: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    """What ResizeNearestNeighbor takes; `tensorflow/core/kernels/image/resize_nearest_neighbor_op.cc`."""
+    places = np.arange(out, dtype=np.float32)
+    if mode == "align_corners" and out > 1:
+        picked = np.floor(places * (np.float32(size - 1) / np.float32(out - 1)) + np.float32(0.5))
+    else:
+        scale = np.float32(size) / np.float32(out)
+        picked = np.floor((places + np.float32(0.5 * ("half_pixel" in mode))) * scale)
+    return np.clip(picked, 0, size - 1).astype(np.int64)
+
+
+def _extrapolated(call: Call, tensor: Tensor, stretches: Mapping[int, Stretch], layout: Layout) -> Tensor:
+    """Elements that come from beyond an end hold a value of their own."""
+    inside: Term | None = None
+    for axis, each in stretches.items():
+        where, place = coordinates(each, _CROP), layout.axis(axis)
+        mine = where.clip(0, each.size.to(DType.FLOAT) - 1).equals(where)
+        others = [other for other in range(layout.rank) if other != place]
+        inside = mine.at(*others) if inside is None else inside & mine.at(*others)
+    assert inside is not None
+    value = call.const(call.attribute("extrapolation_value", 0.0), tensor.dtype)
+    return call.emit("SelectV2", inside.tensor, tensor, value)
+
+
+RULES: Mapping[str, Rule] = {
+    "Resize": resize_or_older,
+    "Upsample": upsample,
+}
