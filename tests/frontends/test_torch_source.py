@@ -96,13 +96,14 @@ def test_torch_and_tensorflow_in_one_process(order: tuple[str, str]) -> None:
     script = (
         "import importlib, sys\n"
         f"for name in {order!r}: importlib.import_module(name)\n"
-        "import numpy, onnxpress, torch, torch_models, keras\n"
+        "import numpy, torch, torch_models, keras\n"
+        "from onnxpress.runtime import Session\n"
         "from onnxpress_frontends import tensorflow_source, torch_source\n"
         "x = torch.ones(2, 3, 16, 16)\n"
-        "a = onnxpress.runtime.Session(torch_models.onnx_cnn()).run({'image': x.numpy()})['scores']\n"
+        "a = Session(torch_models.onnx_cnn()).run({'image': x.numpy()})['scores']\n"
         "assert numpy.allclose(a, torch_models.cnn()(x)['scores'].detach().numpy(), atol=1e-4)\n"
         "net = keras.Sequential([keras.Input((8,), name='x'), keras.layers.Dense(4)])\n"
-        "b = onnxpress.runtime.Session(tensorflow_source.load(net)).run({'x': numpy.ones((2, 8), 'f')})\n"
+        "b = Session(tensorflow_source.load(net)).run({'x': numpy.ones((2, 8), 'f')})\n"
         "assert numpy.allclose(next(iter(b.values())), net(numpy.ones((2, 8), 'f')), atol=1e-5)\n"
     )
     done = subprocess.run(

@@ -23,10 +23,11 @@ if TYPE_CHECKING:
     import torch
 
 _PLACE = re.compile(r'File "([^"]+)", line (\d+), in (\w+)\n')
+_FIXED = "the module fixes this size: say which stay open, dynamic_axes={'x': {1: 'N'}}, or that none does, {}"
 _REMEDIES = {
     "data-dependent": "replace a branch on values by torch.where or torch.cond",
-    "as dynamic but": "give a size that cannot change as it is: dynamic_axes={} fixes every size",
-    "inferred a static shape": "give a size that cannot change as it is: dynamic_axes={} fixes every size",
+    "as dynamic but": _FIXED,
+    "inferred a static shape": _FIXED,
 }
 _TRAINING_FLAGS = {"aten.dropout.default": 2, "aten.batch_norm.default": 5, "aten.instance_norm.default": 5}
 """Operators that do something else in training, and which of their arguments says so."""

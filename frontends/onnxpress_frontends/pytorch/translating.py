@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress.verify import verify
 from onnxpress_frontends.foreign_errors import first_line
@@ -55,7 +55,10 @@ def translate(source: Captured) -> ir.Model:
     _hold_weights(model)
     _name_ends(model.graph, source)
     _name_sizes(model, source)
-    verify(model)
+    try:
+        verify(model)
+    except InvalidModel as error:
+        raise InvalidModel(f"torch.onnx makes an invalid graph of {source.title}: {error}") from error
     return model
 
 

@@ -126,7 +126,7 @@ def test_a_size_that_cannot_change_is_one_line() -> None:
 
     assert refusal(UnsupportedModel, Fixed(), example_inputs=torch.ones(2, 3)) == (
         "Fixed cannot be exported; torch.export says: Constraints violated (L['x'].size()[0]); "
-        "give a size that cannot change as it is: dynamic_axes={} fixes every size"
+        "the module fixes this size: say which stay open, dynamic_axes={'x': {1: 'N'}}, or that none does, {}"
     )
 
 

@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 import torch_models
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress_frontends import torch_source
 
@@ -111,7 +111,7 @@ def test_layers_of_images(same: Any, layer: nn.Module) -> None:
 def test_a_decoder_and_stacked_recurrence(same: Any) -> None:
     decoder = nn.TransformerDecoderLayer(16, 2, 32, batch_first=True)
     same(torch_models.randomized(decoder), (torch.zeros(1, 5, 16), torch.zeros(1, 7, 16)))
-    same(torch_models.randomized(nn.LSTM(4, 5, num_layers=2, batch_first=True, proj_size=3)), torch.zeros(1, 7, 4))
+    same(torch_models.randomized(nn.LSTM(4, 5, num_layers=2, batch_first=True)), torch.zeros(1, 7, 4))
 
 
 @pytest.mark.long
@@ -175,6 +175,14 @@ def test_an_operator_without_an_onnx_form_is_named() -> None:
         "<OpOverload(op='aten._linalg_svd', overload='default')>. "
         "Failure message: No decompositions registered for the real-valued input (node %_linalg_svd)"
     )
+
+
+@pytest.mark.long
+def test_a_translation_that_is_no_graph_is_refused() -> None:
+    """torch.onnx leaves the projection of an LSTM out."""
+    with pytest.raises(InvalidModel) as caught:
+        torch_source.load(nn.LSTM(4, 5, proj_size=3, batch_first=True), example_inputs=torch.zeros(1, 7, 4))
+    assert str(caught.value).startswith("torch.onnx makes an invalid graph of LSTM: shape inference failed: ")
 
 
 def test_a_buffer_that_forward_writes_is_a_warning(same: Any) -> None:
