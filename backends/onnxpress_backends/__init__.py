@@ -12,6 +12,7 @@ from onnxpress.kinds import Backend
 def onnxpress_backends() -> Iterable[Backend]:
     """Every backend of this package."""
     from onnxpress_backends.onnx_files import ONNX
+    from onnxpress_backends.saved_model.writing import SAVED_MODEL
     from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
 
-    yield from (ONNX, TENSORFLOW_PB)
+    yield from (ONNX, TENSORFLOW_PB, SAVED_MODEL)

@@ -76,3 +76,9 @@ def atomic(path: Path) -> Iterator[Path]:
         temporary = folder / path.name
         yield temporary
         publish(temporary, path)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

@@ -144,10 +144,11 @@ class Target(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Backend(Kind):
-    """Writes a model in one target format: ``emit(model, path, *, options...)`` returns the files it wrote.
+    """Writes a model in one target format: ``emit(model, path, *, options...)`` returns the files or folders it wrote.
 
     Attributes:
-        suffixes: File suffixes that stand for this backend when the user names none, e.g. ``(".onnx",)``.
+        suffixes: File suffixes that stand for this backend when the user names none, e.g. ``(".onnx",)``; ``"/"``
+            stands for a folder: a path that ends in a slash, that has no suffix, or where a folder is already.
     """
 
     label: ClassVar[str] = "backend"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import __version__, model_files
+from onnxpress import __version__, files, model_files
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Pass, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
@@ -132,7 +132,7 @@ def compress(
     registry, progress = registry or Registry(), progress or Silent()
     path = None if out is None else Path(out)
     reader = find_frontend(source, registry, frontend)
-    writer = None if path is None else find_backend(path, registry, backend)
+    writer = None if out is None else find_backend(out, registry, backend)
     owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
     load_options, *emit_options = share(options, *owners)
     chosen = find(recipe)
@@ -159,9 +159,9 @@ def compress(
         run.benchmark = benchmark(before, after, feeds=feeds, threads=threads or 1, progress=progress)
     run.size_before = model_files.file_size(before)
     if path is not None and writer is not None:
-        files = writer.emit(after, path, **emit_options[0])
-        run.files = [str(file) for file in files]
-        run.size_after = sum(file.stat().st_size for file in files)
+        written = writer.emit(after, path, **emit_options[0])
+        run.files = [str(file) for file in written]
+        run.size_after = sum(files.size(file) for file in written)
     else:
         run.size_after = model_files.file_size(after)
     return Result(model=after, run=run)
@@ -191,23 +191,28 @@ def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) 
     return spelt
 
 
-def find_backend(path: Path, registry: Registry, name: str | None = None) -> Backend:
-    """The backend called `name`, or the one whose suffix `path` has.
+def find_backend(out: str | Path, registry: Registry, name: str | None = None) -> Backend:
+    """The backend called `name`, or the one that writes what `out` looks like: a file by its suffix, or a folder.
 
     Raises:
         InvalidOption: No backend writes that suffix.
     """
     if name is not None:
         return registry.get(Backend, name)
-    known = registry.all(Backend)
-    for offer in known.values():
-        if path.suffix in offer.suffixes:
-            return offer
-    suffixes = ", ".join(f"{suffix} ({offer.name})" for offer in known.values() for suffix in offer.suffixes)
+    path = Path(out)
+    writers: dict[str, Backend] = {}
+    for offer in registry.all(Backend).values():
+        for suffix in offer.suffixes:
+            writers.setdefault(suffix, offer)
+    folder = str(out).endswith("/") or not path.suffix or (path.suffix not in writers and path.is_dir())
+    kind = "/" if folder else path.suffix
+    if kind in writers:
+        return writers[kind]
+    suffixes = ", ".join(f"{suffix} ({offer.name})" for suffix, offer in writers.items())
     raise InvalidOption(f"no backend writes {path.name!r}; give the output one of the suffixes: {suffixes}")
 
 
 def _reproducer_folder(given: str | Path | None, out: Path | None) -> Path | None:
     if given is not None:
         return Path(given)
-    return None if out is None else out.with_name(f"{out.name}.failed")
+    return None if out is None else out.parent / f"{out.name}.failed"

@@ -46,6 +46,7 @@ Examples:
 @shared_options.as_json
 def command(
     model: Path,
+    out: str | None,
     eval_data: str | None,
     settings: tuple[str, ...],
     report: Path | None,
@@ -59,10 +60,11 @@ def command(
     from onnxpress.registry import Registry
     from onnxpress.workflow import compress
 
-    check_report(report, given["out"])
+    check_report(report, None if out is None else Path(out))
     registry = Registry()
     result = compress(
         model,
+        out=out,
         evaluation=eval_data,
         step_options=step_options(settings),
         registry=registry,

@@ -22,7 +22,9 @@ Examples:
 
 @click.command("convert", cls=PluginCommand, kinds=(Frontend, Backend), epilog=EPILOG)
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Where to write the result.")
+@click.option(
+    "-o", "--out", type=click.Path(), required=True, help="Where to write the result; a folder ends in a slash."
+)
 @shared_options.frontend
 @shared_options.backend
 @click.option("--recipe", default="convert", show_default=True, metavar="NAME", help="The passes that tidy.")
@@ -30,7 +32,7 @@ Examples:
 @shared_options.as_json
 def command(
     model: Path,
-    out: Path,
+    out: str,
     frontend: str | None,
     backend: str | None,
     recipe: str,
@@ -48,7 +50,7 @@ def command(
     from onnxpress.registry import Registry
     from onnxpress.workflow import convert
 
-    check_report(report, out)
+    check_report(report, Path(out))
     registry = Registry()
     result = convert(
         model,

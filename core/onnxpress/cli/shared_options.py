@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 DATA_HELP = """Samples: a .npz or .npy file, a folder of .npy files or of images, or package.module:function
@@ -11,7 +9,7 @@ that yields feeds."""
 PREPROCESSING_HELP = """How images become arrays: keras-tf, keras-torch, keras-caffe, tflite, or a TOML file or
 KEY=VALUE list with resize, crop, scale, offset, mean, std, channels, layout."""
 
-out = click.option("-o", "--out", type=click.Path(path_type=Path), help="Where to write the result.")
+out = click.option("-o", "--out", type=click.Path(), help="Where to write the result; a folder ends in a slash.")
 frontend = click.option("--frontend", metavar="NAME", help="The frontend that reads the model, when several would.")
 backend = click.option("--backend", metavar="NAME", help="The backend that writes; by default the suffix decides.")
 data = click.option("--data", metavar="DATA", help=DATA_HELP)
