@@ -8,7 +8,7 @@ image: the elements of one axis are those of finer axes (C, H, W), in another or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -64,6 +64,17 @@ def last(layout: Layout, axis: int) -> Layout:
     """`layout` with one ONNX axis moved to the end."""
     axis %= layout.rank
     return Layout((*(other for other in layout.perm if other != axis), axis))
+
+
+def without(layout: Layout, gone: Collection[int]) -> Layout:
+    """`layout` when axes of ONNX have gone, the others keeping their order."""
+    left = [axis for axis in range(layout.rank) if axis not in gone]
+    return Layout(tuple(left.index(axis) for axis in layout.perm if axis in left))
+
+
+def place(layout: Layout | None, axis: int) -> int:
+    """Where an axis of ONNX is in memory; in a tensor of unknown rank, where ONNX has it."""
+    return axis if layout is None else layout.axis(axis)
 
 
 def transposed(layout: Layout, perm: Sequence[int]) -> Layout:

@@ -24,20 +24,34 @@ _UNSIGNED = (DType.UINT8, DType.UINT16, DType.UINT32, DType.UINT64)
 
 
 def add(call: Call) -> Laid:
-    """A sum; a vector of one constant per channel behind a convolution or a product of matrices is its bias."""
+    """A sum; a constant of one number per channel behind a convolution or a product of matrices is its bias."""
     (left, right), layout = aligned(call, call.values)
-    for tensor, addend in ((left, right), (right, left)):
-        if tensor.node.op in _BIASED and _is_bias(call, addend, layout):
+    for index, (tensor, addend) in enumerate([(left, right), (right, left)]):
+        if tensor.node.op in _BIASED and _is_bias(addend, call.value(index), layout):
             return Laid(call.emit("BiasAdd", tensor, addend), layout)
     return Laid(call.emit("AddV2", left, right), layout)
 
 
-def _is_bias(call: Call, addend: Tensor, layout: Layout | None) -> bool:
-    """Whether `addend` is a constant vector along the last axis in memory."""
-    weight, shape = addend.node.weight, call.output_shape()
-    if weight is None or layout is None or shape is None or layout.split is not None:
+def _is_bias(addend: Tensor, value: Value, layout: Layout | None) -> bool:
+    """Whether `addend` is a constant vector along the last axis of `value` in memory."""
+    weight = addend.node.weight
+    if weight is None or layout is None or layout.split is not None or value.shape is None:
         return False
-    return len(weight.arrangement.shape) == 1 and weight.arrangement.shape[0] == shape[layout.perm[-1]]
+    return value.rank == layout.rank and weight.arrangement.shape == (value.shape[layout.perm[-1]],)
+
+
+def magnitude(call: Call) -> Laid | Value:
+    """The element without its sign."""
+    tensor, layout = call.value(0).laid
+    return call.value(0) if tensor.dtype in _UNSIGNED else Laid(call.emit("Abs", tensor), layout)
+
+
+def sign(call: Call) -> Laid:
+    """Minus one, zero or one."""
+    tensor, layout = call.value(0).laid
+    if tensor.dtype in _UNSIGNED:
+        return Laid(call.emit("Minimum", tensor, call.const(1, tensor.dtype)), layout)
+    return Laid(call.emit("Sign", tensor), layout)
 
 
 def divide(call: Call) -> Laid:
@@ -60,8 +74,7 @@ def power(call: Call) -> Laid:
     """
     (base, exponent), layout = aligned(call, call.values)
     if exponent.dtype.is_float or base.dtype.is_float:
-        wide = exponent.dtype == DType.DOUBLE or not base.dtype.is_float
-        kind = DType.DOUBLE if wide else base.dtype
+        kind = _wider(base.dtype, exponent.dtype) if base.dtype.is_float else DType.DOUBLE
         result = call.emit("Pow", call.cast(base, kind), call.cast(exponent, kind))
         return Laid(call.cast(result, base.dtype), layout)
     known = call.constant(1)
@@ -73,6 +86,11 @@ def power(call: Call) -> Laid:
     rough = call.emit("Pow", call.cast(base, DType.DOUBLE), call.cast(exponent, DType.DOUBLE))
     negative = call.emit("Less", exponent, zero)
     return Laid(call.emit("SelectV2", negative, call.cast(rough, base.dtype), exact), layout)
+
+
+def _wider(base: DType, exponent: DType) -> DType:
+    wide = exponent.is_float and exponent.numpy.itemsize > base.numpy.itemsize
+    return exponent if wide else base
 
 
 def folded(op: str) -> Rule:
@@ -124,6 +142,7 @@ def is_infinite(call: Call) -> Laid:
 
 
 RULES: Mapping[str, Rule] = {
+    "Abs": magnitude,
     "Add": add,
     "BitShift": shift,
     "Div": divide,
@@ -133,5 +152,6 @@ RULES: Mapping[str, Rule] = {
     "Min": folded("Minimum"),
     "Mod": modulo,
     "Pow": power,
+    "Sign": sign,
     "Sum": folded("AddV2"),
 }

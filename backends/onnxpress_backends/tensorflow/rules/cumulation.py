@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.layouts import place
 from onnxpress_backends.tensorflow.values import Laid
 
 
@@ -19,8 +20,7 @@ def cumulation(op: str) -> Rule:
             axis = call.emit("Reshape", call.tensor(1), call.const([], DType.INT32))
             return Laid(call.emit(op, call.tensor(0), axis, exclusive=exclusive, reverse=reverse), None)
         tensor, layout = call.value(0).permuted
-        place = int(known.reshape(())) if layout is None else layout.axis(int(known.reshape(())))
-        axis = call.const(place, DType.INT32)
+        axis = call.const(place(layout, int(known.reshape(()))), DType.INT32)
         return Laid(call.emit(op, tensor, axis, exclusive=exclusive, reverse=reverse), layout)
 
     return rule

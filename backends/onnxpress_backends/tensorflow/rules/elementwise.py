@@ -9,7 +9,6 @@ from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.rules.widening import widened
 from onnxpress_backends.tensorflow.values import Laid, Value
 
 
@@ -18,7 +17,7 @@ def unary(op: str) -> Rule:
 
     def rule(call: Call) -> Laid:
         tensor, layout = call.value(0).laid
-        return Laid(widened(call, op, tensor), layout)
+        return Laid(call.emit(op, tensor), layout)
 
     return rule
 
@@ -45,7 +44,6 @@ def where(call: Call) -> Laid:
 
 
 RULES: Mapping[str, Rule] = {
-    "Abs": unary("Abs"),
     "Acos": unary("Acos"),
     "Acosh": unary("Acosh"),
     "And": binary("LogicalAnd"),
@@ -79,7 +77,6 @@ RULES: Mapping[str, Rule] = {
     "Relu": unary("Relu"),
     "Round": unary("Round"),
     "Sigmoid": unary("Sigmoid"),
-    "Sign": unary("Sign"),
     "Sin": unary("Sin"),
     "Sinh": unary("Sinh"),
     "Softplus": unary("Softplus"),

@@ -12,7 +12,7 @@ from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layouts import Layout, logical, place
 from onnxpress_backends.tensorflow.values import Laid, Value
 
 _HALVES = (DType.HALF, DType.BFLOAT16)
@@ -53,9 +53,7 @@ def mean_variance_normalization(call: Call) -> Laid:
 def lp_normalization(call: Call) -> Laid:
     """Over one axis, by the sum of magnitudes or the root of the sum of squares; zero stays zero."""
     tensor, layout = call.value(0).permuted
-    _ = call.rank(0)
-    assert layout is not None
-    axes = call.const([layout.axis(call.attribute("axis", -1))], DType.INT32)
+    axes = call.const([place(layout, call.attribute("axis", -1))], DType.INT32)
     if call.attribute("p", 2) == 1:
         norm = call.emit("Sum", call.emit("Abs", tensor), axes, keep_dims=True)
     else:
@@ -78,35 +76,34 @@ def group_normalization(call: Call) -> Laid:
     """Over space and the channels of a group; before opset 21 scale and bias are those of groups."""
     x, layout = _single(call)
     groups, (count,) = call.attribute("num_groups"), call.sizes(1)
-    place = layout.axis(1)
-    kept = (layout.axis(0), place)
-    split, whole = _regrouped(call, Laid(x, layout), place, groups)
-    places = [axis + (axis > place) for axis in range(layout.rank) if axis not in kept] + [place + 1]
+    channel = layout.axis(1)
+    split, whole = _regrouped(call, Laid(x, layout), channel, groups)
+    space = [layout.axis(axis) for axis in range(2, layout.rank)]
+    places = [channel + 1, *(axis + (axis > channel) for axis in space)]
     centred, _ = _centred(call, split, places)
     inverse = _inverse_deviation(call, centred, places, call.attribute("epsilon", 1e-5))
     normal = call.cast(call.emit("Mul", centred, inverse), call.dtype(0))
-    shape = (groups, count // groups, *(1,) * (layout.rank - 1 - place))  # members: 1 where they share a scale
+    shape = (groups, count // groups, *(1,) * (layout.rank - 1 - channel))
     scale, bias = (call.weight(index, (count,), (0,), shape) for index in (1, 2))
     result = call.emit("AddV2", call.emit("Mul", normal, scale), bias)
     return Laid(call.emit("Reshape", result, whole), layout)
 
 
-def _regrouped(call: Call, laid: Laid, place: int, groups: int) -> tuple[Tensor, Tensor]:
-    """The tensor with its channels as groups and members, and the shape that undoes it."""
-    tensor, layout = laid
-    assert layout is not None
-    sizes = layout.arrange(call.shape(0))
-    if sizes.count(None) <= 1 and sizes[place] is not None:
-        split = [*sizes[:place], groups, sizes[place] // groups, *sizes[place + 1 :]]
-        known = [[-1 if size is None else size for size in shape] for shape in (split, sizes)]
-        parts, whole = (call.const(shape, DType.INT32) for shape in known)
-        return call.emit("Reshape", tensor, parts), whole
-    whole = call.emit("Shape", tensor)
-    before = call.emit("Slice", whole, call.const([0], DType.INT32), call.const([place], DType.INT32))
-    after = call.emit("Slice", whole, call.const([place + 1], DType.INT32), call.const([-1], DType.INT32))
+def _regrouped(call: Call, laid: Laid, channel: int, groups: int) -> tuple[Tensor, Tensor]:
+    """The tensor with its axis of channels made two, groups and members, and the shape that undoes it."""
+    assert laid.layout is not None
+    sizes = laid.layout.arrange(call.shape(0))
+    count = sizes[channel]
+    if count is not None and sizes.count(None) <= 1:
+        whole = [-1 if size is None else size for size in sizes]
+        parts = [*whole[:channel], groups, count // groups, *whole[channel + 1 :]]
+        return call.emit("Reshape", laid.tensor, call.const(parts, DType.INT32)), call.const(whole, DType.INT32)
+    shape = call.emit("Shape", laid.tensor)
+    before = call.emit("Slice", shape, call.const([0], DType.INT32), call.const([channel], DType.INT32))
+    after = call.emit("Slice", shape, call.const([channel + 1], DType.INT32), call.const([-1], DType.INT32))
     pair = call.const([groups, -1], DType.INT32)
-    parts = call.emit("ConcatV2", [before, pair, after], call.const(0, DType.INT32))
-    return call.emit("Reshape", tensor, parts), whole
+    split = call.emit("ConcatV2", [before, pair, after], call.const(0, DType.INT32))
+    return call.emit("Reshape", laid.tensor, split), shape
 
 
 def per_channel(call: Call, index: int, layout: Layout) -> Tensor:

@@ -6,13 +6,13 @@ none, TensorFlow reduces nothing, and what comes before and after (squares, loga
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.layouts import logical, place, without
+from onnxpress_backends.tensorflow.values import Laid, Value
 
 Formula = Callable[[Call, Tensor, Tensor, bool], Tensor]
 """Of the node, the tensor, the axes in memory and whether they stay."""
@@ -26,23 +26,26 @@ def reduction(formula: Formula) -> Rule:
         if "axes" not in call.node.attributes and call.has(1) and call.constant(1) is None:
             return Laid(formula(call, call.tensor(0), _computed_axes(call), keep), None)
         axes = call.integers("axes", 1) or []
-        tensor, layout = call.value(0).permuted
+        shape = call.value(0).shape
         if not axes and not call.attribute("noop_with_empty_axes", 0):
-            if layout is None:
-                return Laid(formula(call, tensor, _every_axis(call, tensor), keep), None)
-            axes = list(range(layout.rank))
-        gone = axes if layout is None else [axis % layout.rank for axis in axes]
-        places = gone if layout is None else sorted(layout.axis(axis) for axis in gone)
+            if shape is None:
+                return Laid(formula(call, call.tensor(0), _every_axis(call, call.tensor(0)), keep), None)
+            axes = list(range(len(shape)))
+        gone = axes if shape is None else [axis % len(shape) for axis in axes]
+        tensor, layout = unordered(call.value(0), gone)
+        places = sorted(place(layout, axis) for axis in gone)
         result = formula(call, tensor, call.const(places, DType.INT32), keep)
         return Laid(result, layout if keep or layout is None else without(layout, gone))
 
     return rule
 
 
-def without(layout: Layout, gone: list[int]) -> Layout:
-    """`layout` after axes of ONNX have gone, the others keeping their order."""
-    left = [axis for axis in range(layout.rank) if axis not in gone]
-    return Layout(tuple(left.index(axis) for axis in layout.perm if axis in left))
+def unordered(value: Value, axes: Collection[int]) -> Laid:
+    """The value as it lies, for what does not depend on the order of elements along `axes`."""
+    tensor, layout = value.laid
+    if layout is not None and layout.split is not None and layout.split.axis in axes:
+        return Laid(tensor, logical(layout.rank))
+    return value.permuted
 
 
 def _every_axis(call: Call, tensor: Tensor) -> Tensor:

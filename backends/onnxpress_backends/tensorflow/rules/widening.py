@@ -16,7 +16,6 @@ from onnxpress_backends.tensorflow.graph import Tensor
 WIDER: Mapping[DType, DType] = {
     DType.HALF: DType.FLOAT,
     DType.BFLOAT16: DType.FLOAT,
-    DType.BOOL: DType.INT32,
     DType.INT8: DType.INT32,
     DType.UINT8: DType.INT32,
     DType.INT16: DType.INT32,
@@ -25,17 +24,8 @@ WIDER: Mapping[DType, DType] = {
 }
 """The type of a kernel that holds every value of a type that may have none."""
 
-_NARROW_FLOATS = frozenset({DType.HALF, DType.BFLOAT16})
-_NARROW_INTEGERS = frozenset({DType.INT8, DType.UINT8, DType.INT16, DType.UINT16})
 _LACKING: Mapping[str, frozenset[DType]] = {
-    "Abs": frozenset({DType.UINT8, DType.UINT16, DType.UINT32}),
-    "BatchMatMulV2": frozenset({DType.INT8, DType.UINT8, DType.UINT16, DType.UINT32}),
-    "ClipByValue": frozenset({DType.UINT32}),
-    "Pow": frozenset({DType.UINT8, DType.UINT16, DType.UINT32}),
-    "Range": _NARROW_INTEGERS | {DType.UINT32},
-    "Rint": _NARROW_FLOATS,
-    "Sign": frozenset({DType.UINT8, DType.UINT16, DType.UINT32}),
-    "TruncateMod": _NARROW_FLOATS | _NARROW_INTEGERS | {DType.UINT32},
+    "TruncateMod": frozenset(WIDER),
 }
 """Types that an operator has no CPU kernel for, of those it is defined for (TensorFlow 2.21)."""
 
