@@ -20,7 +20,9 @@ class Function(Graph):
     """A graph that nodes call.
 
     Attributes:
-        name: Name in the library.
+        name: What it is called.
+        title: Its name in the library: its name and a digest of what it does, for TensorFlow 2 has one library for all
+            graphs of a process.  Settled when the graph is written.
         outer: The graph it stands in.
         inputs: The arguments that are its own; nodes of the operator Placeholder.
         captured: For each tensor of `outer` that it uses: the argument that brings it.
@@ -32,6 +34,7 @@ class Function(Graph):
     inputs: list[Tensor] = field(default_factory=list)
     captured: dict[Tensor, Tensor] = field(default_factory=dict)
     results: list[Tensor] = field(default_factory=list)
+    title: str = ""
 
     @classmethod
     def within(cls, outer: Graph, name: str) -> Function:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -55,11 +56,11 @@ def message(graph: Graph) -> Any:
 
 
 def _parts(graph: Graph) -> Iterator[bytes]:
+    if graph.functions:
+        inner_first = [_function(each) for each in reversed(graph.functions)]
+        yield from _field(_LIBRARY, protos().function.FunctionDefLibrary(function=reversed(inner_first)))
     for node in graph.nodes:
         yield from _field(_NODE, _node(node, _edge))
-    if graph.functions:
-        library = protos().function.FunctionDefLibrary(function=[_function(each) for each in graph.functions])
-        yield from _field(_LIBRARY, library)
     yield from _field(_VERSIONS, protos().versions.VersionDef(producer=_PRODUCER))
 
 
@@ -105,8 +106,8 @@ def _edge_in_function(tensor: Tensor) -> str:
 
 
 def _function(function: Function) -> Any:
+    """Its FunctionDef; settles its title, for which those of the functions that it calls must be settled."""
     proto = protos().function.FunctionDef()
-    proto.signature.name = function.name
     for index, argument in enumerate(function.arguments):
         proto.signature.input_arg.add(name=argument.node.name, type=argument.dtype)
         _set_shape(proto.arg_attr[index].attr["_output_shapes"].list.shape.add(), argument.node.attrs["shape"])
@@ -116,6 +117,8 @@ def _function(function: Function) -> Any:
         proto.ret[name] = _edge_in_function(tensor)
     nodes = (node for node in function.nodes if node.op != "Placeholder")
     proto.node_def.extend(_node(node, _edge_in_function) for node in nodes)
+    digest = hashlib.sha256(proto.SerializeToString(deterministic=True)).hexdigest()
+    function.title = proto.signature.name = f"{function.name}_{digest[:12]}"
     return proto
 
 
@@ -141,7 +144,7 @@ def _set(attr: Any, kind: str, value: Any) -> None:
     elif kind == "shape":
         _set_shape(attr.shape, value)
     elif kind == "func":
-        attr.func.name = value.name
+        attr.func.name = value.title
     elif kind == "tensor":
         attr.tensor.CopyFrom(value)
     else:
