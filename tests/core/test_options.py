@@ -126,6 +126,30 @@ def test_a_pass_without_options_says_so():
     assert refusal("pass 'p'", lambda context: None, {"x": 1}) == "pass 'p' has no option 'x'; its options: none"
 
 
+@pytest.mark.parametrize(
+    ("annotation", "in_memory"),
+    [
+        (object, True),
+        (object | None, True),
+        (list[object], True),
+        (str | None, False),
+        (tuple[int, ...], False),
+        (Path, False),
+        (Literal["a", "b"], False),
+        (list, False),
+        (object | str, False),
+    ],
+)
+def test_an_object_is_for_python_alone(annotation: object, in_memory: bool):
+    (option,) = schema(only(annotation))
+    assert option.in_memory is in_memory
+
+
+def test_an_object_is_passed_on_as_it_is():
+    value = object()
+    assert bound(object | None, value) is value and bound(object | None, None) is None
+
+
 def test_a_missing_option_is_named_with_its_type():
     assert refusal("pass 'p'", only(list[int]), {}) == "pass 'p' needs option 'x' (list of int)"
 
