@@ -50,21 +50,39 @@ def as_it_is(shape: Sequence[int]) -> Arrangement:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Quantization:
+class Grid:
+    """The numbers ``(q - zero_point) * scale`` for the integers q of a type.
+
+    Attributes:
+        scale: Float32 scalar, or one per channel.
+        zero_point: Integers of the same shape; their type is that of q.
+        axis: The ONNX axis of the channels, not negative; None per tensor.
+    """
+
+    scale: NDArray[np.float32]
+    zero_point: NDArray[Any]
+    axis: int | None
+
+    def is_grid(self, other: Grid) -> bool:
+        """Whether `other` has the same numbers for the same integers."""
+        return (
+            self.axis == other.axis
+            and self.zero_point.dtype == other.zero_point.dtype
+            and np.array_equal(self.scale, other.scale)
+            and np.array_equal(self.zero_point, other.zero_point)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Quantization(Grid):
     """The grid that a constant is stored on.
 
     Attributes:
         stored: The integers, and the name of the initialiser that holds them.
-        scale: Float32 scalar, or one per channel.
-        zero_point: Integers of the same shape, of the type of the integers.
-        axis: The ONNX axis of the channels; None per tensor.
         scale_name: Name of the initialiser of the scale, when it is one.
     """
 
     stored: Constant
-    scale: NDArray[np.float32]
-    zero_point: NDArray[Any]
-    axis: int | None
     scale_name: str | None = None
 
 

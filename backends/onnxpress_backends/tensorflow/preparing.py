@@ -8,10 +8,21 @@ from onnxpress_backends.tensorflow.graph import Graph
 from onnxpress_backends.tensorflow.simulation import Mode
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import onnx_ir as ir
 
+    from onnxpress_backends.tensorflow.call import Rule
 
-def lowered(model: ir.Model, *, mode: Mode = "fake-quant", nhwc: bool = False, training: bool = False) -> Graph:
+
+def lowered(
+    model: ir.Model,
+    *,
+    mode: Mode = "fake-quant",
+    nhwc: bool = False,
+    training: bool = False,
+    special: Mapping[str, Rule] | None = None,
+) -> Graph:
     """`model` as a TensorFlow graph; it is not changed.
 
     Args:
@@ -19,17 +30,22 @@ def lowered(model: ir.Model, *, mode: Mode = "fake-quant", nhwc: bool = False, t
         mode: What becomes of QuantizeLinear and DequantizeLinear.
         nhwc: Inputs and outputs of rank 4 and 5 have their channels last.
         training: BatchNormalization uses the moments of the batch.
+        special: Rules that take the place of those for TensorFlow.
 
     Raises:
         UnsupportedModel: A node cannot go to TensorFlow; the message names it.
     """
-    from onnxpress.verify import infer_shapes
+    from onnxpress_backends.tensorflow import loop_shapes
     from onnxpress_backends.tensorflow.expanding import expand
     from onnxpress_backends.tensorflow.lowering import Settings, lower
     from onnxpress_backends.tensorflow.rules import rules
+    from onnxpress_backends.tensorflow.weight_quantization import quantize_weights
 
-    known = rules()
+    known = rules() | dict(special or {})
     model = expand(model.clone(), known)
-    infer_shapes(model)
+    loop_shapes.infer(model)
     settings = Settings(mode=mode, nhwc=nhwc, training=training, rules=known, opsets=dict(model.opset_imports))
-    return lower(model, settings)
+    graph = lower(model, settings)
+    if mode == "quantize-weights":
+        quantize_weights(graph)
+    return graph
