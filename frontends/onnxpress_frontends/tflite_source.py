@@ -61,9 +61,7 @@ def reference(source: Any, *, signature: str | None = None) -> InterpretedFile:
     from onnxpress_frontends.tflite.signatures import choose
 
     path = _path(source)
-    contents = read(path)
-    chosen = choose(contents, signature)
-    return InterpretedFile(path, chosen, subgraph=contents.graphs.index(chosen.graph))
+    return InterpretedFile(path, choose(read(path), signature))
 
 
 def accepts(source: Any) -> bool:

@@ -29,17 +29,15 @@ class InterpretedFile:
     Args:
         path: The file.
         chosen: The graph to run, from the file as it was read and checked.
-        subgraph: Its index in the file.
 
     Raises:
         UnsupportedModel: The interpreter refuses the file.
     """
 
-    def __init__(self, path: Path, chosen: Chosen, *, subgraph: int) -> None:
+    def __init__(self, path: Path, chosen: Chosen) -> None:
         tensors = chosen.graph.tensors
         self._path = path
         self._chosen = chosen
-        self._subgraph = subgraph
         self.inputs = tuple(_port(name, tensors[index]) for index, name in chosen.inputs)
         self.outputs = tuple(_port(name, tensors[index]) for index, name in chosen.outputs)
         try:
@@ -57,17 +55,23 @@ class InterpretedFile:
         names = [port.name for port in self.inputs]
         if sorted(feeds) != sorted(names):
             raise InvalidData(f"{self._path} takes inputs {names}, not {sorted(feeds)}")
-        runner = self._interpreter
         try:
-            for index, name in self._chosen.inputs:
-                runner.resize_tensor_input(index, feeds[name].shape)
-            runner.allocate_tensors()
-            for index, name in self._chosen.inputs:
-                runner.set_tensor(index, feeds[name])
-            runner.invoke()
-            return {name: np.array(runner.get_tensor(index)) for index, name in self._chosen.outputs}
+            return self._run(feeds)
         except (ValueError, RuntimeError) as error:
             raise InvalidData(f"TFLite cannot run {self._path}: {first_line(error)}") from error
+
+    def _run(self, feeds: Feeds) -> dict[str, Array]:
+        runner = self._interpreter
+        if self._chosen.key is not None:
+            results = runner.get_signature_runner(self._chosen.key)(**feeds)
+            return {port.name: results[port.name] for port in self.outputs}
+        for index, name in self._chosen.inputs:
+            runner.resize_tensor_input(index, feeds[name].shape)
+        runner.allocate_tensors()
+        for index, name in self._chosen.inputs:
+            runner.set_tensor(index, feeds[name])
+        runner.invoke()
+        return {name: np.array(runner.get_tensor(index)) for index, name in self._chosen.outputs}
 
 
 def _interpreter(path: Path) -> Any:

@@ -18,8 +18,12 @@ _WRAPPING = re.compile(rf"^{_DEFAULT}_|:\d+$")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Chosen:
-    """A graph, with a name for each of its inputs and for each output to keep, by index of the tensor."""
+    """A graph, with a name for each of its inputs and for each output to keep, by index of the tensor.
 
+    The key is that of the signature, None where the file has none.
+    """
+
+    key: str | None
     graph: Graph
     inputs: tuple[tuple[int, str], ...]
     outputs: tuple[tuple[int, str], ...]
@@ -33,7 +37,7 @@ def choose(contents: Contents, wanted: str | None) -> Chosen:
         InvalidOption: There is no such signature, or one of several must be named.
     """
     by_key = {signature.key: signature for signature in contents.signatures}
-    known = ", ".join(map(repr, by_key)) or "none"
+    known = ", ".join(map(repr, sorted(by_key))) or "none"
     if wanted is not None and wanted not in by_key:
         raise InvalidOption(f"{contents.title!r} has no signature {wanted!r}; its signatures: {known}")
     key = wanted or (_DEFAULT if _DEFAULT in by_key else None)
@@ -52,7 +56,7 @@ def choose(contents: Contents, wanted: str | None) -> Chosen:
         outputs = signature.outputs
     if not inputs or not outputs:
         raise InvalidModel(f"{contents.title!r} has {len(inputs)} inputs and {len(outputs)} outputs; needs both")
-    return Chosen(graph=graph, inputs=inputs, outputs=outputs)
+    return Chosen(key=signature and signature.key, graph=graph, inputs=inputs, outputs=outputs)
 
 
 def _distinct(graph: Graph, indices: tuple[int, ...], *, taken: set[str]) -> tuple[tuple[int, str], ...]:

@@ -10,7 +10,7 @@ or *compressed* (CSR): ``segments[p]`` to ``segments[p + 1]`` are the places in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,8 +56,10 @@ def positions(sparsity: Sparsity, shape: tuple[int, ...]) -> Places:
         raise ValueError("its order of traversal is none")
     if any(not 0 <= axis < rank for axis in sparsity.blocked):
         raise ValueError("its blocks have axes that it has not")
+    if any(level.segments is not None for axis, level in _traversal(sparsity) if axis >= rank):
+        raise ValueError("its blocks are not dense")
     sizes = [1] * len(sparsity.order)
-    for axis, level in zip(sparsity.order, sparsity.levels, strict=True):
+    for axis, level in _traversal(sparsity):
         sizes[axis] = level.size
     found = _traversed(sparsity, int(np.prod(shape, dtype=np.int64)))
     full = found[:rank]
@@ -68,11 +70,15 @@ def positions(sparsity: Sparsity, shape: tuple[int, ...]) -> Places:
     return np.asarray(np.ravel_multi_index(tuple(full), shape), np.int64) if shape else np.zeros(1, np.int64)
 
 
+def _traversal(sparsity: Sparsity) -> Iterator[tuple[int, Level]]:
+    return zip(sparsity.order, sparsity.levels, strict=True)
+
+
 def _traversed(sparsity: Sparsity, limit: int) -> list[Places]:
     """For every axis the index of each stored value."""
     found: list[Places] = [np.zeros(1, np.int64)] * len(sparsity.order)
     parents = np.zeros(1, np.int64)
-    for axis, level in zip(sparsity.order, sparsity.levels, strict=True):
+    for axis, level in _traversal(sparsity):
         if level.segments is None or level.indices is None:
             if level.size < 0 or parents.size * level.size > limit:
                 raise ValueError("it has more values than its shape has")

@@ -134,12 +134,14 @@ def _stored_type(tensor: Tensor) -> Any:
 
 def _dequantized(integers: Any, grid: Grid) -> Any:
     """Stored integers as numbers; the range is not looked at where there is a grid."""
-    value = import_tensorflow().raw_ops.Dequantize(input=integers, min_range=0.0, max_range=1.0, mode="SCALED")
+    value = import_tensorflow().raw_ops.Dequantize(
+        input=integers, min_range=0.0, max_range=1.0, mode="SCALED", name="grid"
+    )
     return _carrying(value, grid)
 
 
 def _on_grid(value: Any, grid: Grid) -> Any:
-    return _carrying(import_tensorflow().raw_ops.FakeQuantWithMinMaxArgs(inputs=value), grid)
+    return _carrying(import_tensorflow().raw_ops.FakeQuantWithMinMaxArgs(inputs=value, name="grid"), grid)
 
 
 def _carrying(value: Any, grid: Grid) -> Any:
