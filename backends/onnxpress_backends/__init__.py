@@ -11,8 +11,9 @@ from onnxpress.kinds import Backend
 @hookimpl
 def onnxpress_backends() -> Iterable[Backend]:
     """Every backend of this package."""
+    from onnxpress_backends.keras.functional_models import KERAS
     from onnxpress_backends.onnx_files import ONNX
     from onnxpress_backends.saved_model.writing import SAVED_MODEL
     from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
 
-    yield from (ONNX, TENSORFLOW_PB, SAVED_MODEL)
+    yield from (ONNX, TENSORFLOW_PB, KERAS, SAVED_MODEL)
