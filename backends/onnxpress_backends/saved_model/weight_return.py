@@ -56,7 +56,10 @@ def _return(model: ir.Model, held: Held, values: Read) -> None:
     tuned = values.get(held.variable)
     if tuned is None or tuned.shape != held.arrangement.shape or tuned.size != np.prod(shape, dtype=np.int64):
         there = "absent" if tuned is None else f"of shape {list(tuned.shape)}"
-        raise InvalidModel(f"variable {held.variable} of the SavedModel is {there}; {held.initializer!r} is {shape}")
+        raise InvalidModel(
+            f"initialiser {held.initializer!r} of the model is of shape {list(shape)}, but its variable is {there}; "
+            "give the model that the SavedModel was written from"
+        )
     array = held.arrangement.undo(tuned).reshape(shape)
     value.const_value = ir.Tensor(np.ascontiguousarray(array.astype(dtype.numpy())), dtype=dtype, name=value.name)
 
