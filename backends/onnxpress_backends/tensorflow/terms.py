@@ -34,6 +34,7 @@ _NUMPY: Mapping[str, Callable[..., Any]] = {
     "Minimum": np.minimum,
     "Mul": np.multiply,
     "RealDiv": np.divide,
+    "Round": np.rint,
     "SelectV2": np.where,
     "Sub": np.subtract,
 }
@@ -126,6 +127,10 @@ class Term:
         """Rounded up, of the same type."""
         return self.with_("Ceil")
 
+    def round(self) -> Term:
+        """To the nearest whole number, halves to the even one, of the same type."""
+        return self.with_("Round")
+
     def abs(self) -> Term:
         """Without its sign."""
         return self.with_("Abs")
@@ -149,6 +154,12 @@ class Term:
             else:
                 held = np.expand_dims(held, axis)
         return Term(self.call, held)
+
+    def reshape(self, *shape: int) -> Term:
+        """Of another shape; -1 is what is left."""
+        if isinstance(self.held, Tensor):
+            return Term(self.call, self.call.emit("Reshape", self.held, self.call.const(shape, DType.INT32)))
+        return Term(self.call, self.held.reshape(shape))
 
     def reduce(self, op: str, axis: int) -> Term:
         """``Sum``, ``Max``, ``Min`` or ``Prod`` over an axis, which goes."""
@@ -206,6 +217,14 @@ def count(call: Call, size: Term) -> Term:
     return Term(
         call, call.emit("Range", term(call, 0, size.dtype).tensor, size.tensor, term(call, 1, size.dtype).tensor)
     )
+
+
+def product(terms: Sequence[Term]) -> Term:
+    """All of them multiplied."""
+    total = terms[0]
+    for each in terms[1:]:
+        total = total * each
+    return total
 
 
 def packed(call: Call, terms: Sequence[Term]) -> Term:

@@ -17,7 +17,7 @@ from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
 from onnxpress_backends.tensorflow.taps import Taps, gathered, reduced
-from onnxpress_backends.tensorflow.terms import Term, count, sizes, term
+from onnxpress_backends.tensorflow.terms import Term, count, product, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 from onnxpress_backends.tensorflow.windows import Window, padded, window
 
@@ -182,15 +182,12 @@ def _flat(call: Call, positions: list[Term], spatial: list[Term]) -> Term:
 
 def _stored(call: Call, places: Term, spatial: list[Term]) -> Tensor:
     """Numbers within a picture as ONNX's, which count pictures and channels before."""
-    area = spatial[0]
-    for size in spatial[1:]:
-        area = area * size
     if call.attribute("storage_order", 0):
         places = _column_major(places, spatial)
     batch, channels = sizes(call, 0, DType.INT64)[:2]
     rank = len(spatial) + 2
     pictures = count(call, batch).at(*range(1, rank)) * channels + count(call, channels).at(*range(rank - 1))
-    return (places + pictures * area).tensor
+    return (places + pictures * product(spatial)).tensor
 
 
 def _column_major(places: Term, spatial: list[Term]) -> Term:

@@ -8,6 +8,7 @@ both pick the same elements.  Where a size is not known and the scale is whole, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from onnxpress_backends.tensorflow.resampling import Filter, Stretch, coordinate
 from onnxpress_backends.tensorflow.taps import gathered, reduced
 from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CROP = "tf_crop_and_resize"
 
@@ -195,7 +199,7 @@ def _picks_alike(axis: Stretch, mode: str, rounding: str) -> bool:
     return places is not None and bool((places == _tensorflow_picks(int(size), int(out), mode)).all())
 
 
-def _tensorflow_picks(size: int, out: int, mode: str) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _tensorflow_picks(size: int, out: int, mode: str) -> NDArray[Any]:
     """What ResizeNearestNeighbor takes; `tensorflow/core/kernels/image/resize_nearest_neighbor_op.cc`."""
     places = np.arange(out, dtype=np.float32)
     if mode == "align_corners" and out > 1:
@@ -203,7 +207,7 @@ def _tensorflow_picks(size: int, out: int, mode: str) -> np.ndarray[tuple[int, .
     else:
         scale = np.float32(size) / np.float32(out)
         picked = np.floor((places + np.float32(0.5 * ("half_pixel" in mode))) * scale)
-    return np.clip(picked, 0, size - 1).astype(np.int64)
+    return np.minimum(picked, size - 1)
 
 
 def _extrapolated(call: Call, tensor: Tensor, stretches: Mapping[int, Stretch], layout: Layout) -> Tensor:

@@ -57,7 +57,7 @@ class Spread:
         slack, before = self.slack.known, self.before.known
         if slack is None or before is None or not -self.stride < slack <= 0:
             return False
-        return bool(before == max(self.extent - self.stride - slack, 0) // 2)
+        return int(before) == max(self.extent - self.stride - int(slack), 0) // 2
 
 
 def conv_transpose(call: Call) -> Laid:
