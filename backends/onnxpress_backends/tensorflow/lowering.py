@@ -10,6 +10,7 @@ import onnx_ir as ir
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.tensorflow.call import Call, Result, Rule, shape_of
 from onnxpress_backends.tensorflow.capturing import captured
+from onnxpress_backends.tensorflow.constant_folding import folded
 from onnxpress_backends.tensorflow.constants import Constant
 from onnxpress_backends.tensorflow.dtypes import of_onnx
 from onnxpress_backends.tensorflow.graph import Graph, Tensor, legal_name
@@ -117,6 +118,11 @@ class Scope:
 
     def _lower(self, node: ir.Node) -> None:
         call = Call(node, self)
+        known = folded(call)
+        if known is not None:
+            for output, array in zip(node.outputs, known, strict=True):
+                self.values[output] = self.known(output, ir.tensor(array))
+            return
         rule = self.settings.rules.get(node.op_type if not node.domain else f"{node.domain}::{node.op_type}")
         if rule is None:
             call.refuse("it has no rule for TensorFlow and no definition by other operators")
