@@ -55,6 +55,10 @@ class Function(Graph):
         """The graph that the function is part of, however deep."""
         return self.outer.root
 
+    def unique(self, name: str) -> str:
+        """A legal node name that is not taken anywhere: readers of graphs tend to put functions into one another."""
+        return self.root.unique(name)
+
     @property
     def arguments(self) -> list[Tensor]:
         """All arguments: its own, then the captured ones."""
