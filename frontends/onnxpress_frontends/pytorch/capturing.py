@@ -29,7 +29,7 @@ _REMEDIES = {
     "as dynamic but": _FIXED,
     "inferred a static shape": _FIXED,
 }
-_TRAINING_FLAGS = {"aten.dropout.default": 2, "aten.batch_norm.default": 5, "aten.instance_norm.default": 5}
+_TRAINING_FLAGS = {"aten.dropout.default": 2, "aten.batch_norm.default": 5}
 """Operators that do something else in training, and which of their arguments says so."""
 
 
