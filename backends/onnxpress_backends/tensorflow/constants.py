@@ -57,11 +57,15 @@ class Grid:
         scale: Float32 scalar, or one per channel.
         zero_point: Integers of the same shape; their type is that of q.
         axis: The ONNX axis of the channels, not negative; None per tensor.
+        scale_name: Name of the constant that is the scale.
+        zero_point_name: Name of the constant that is the zero point; None where it is left out.
     """
 
     scale: NDArray[np.float32]
     zero_point: NDArray[Any]
     axis: int | None
+    scale_name: str | None = None
+    zero_point_name: str | None = None
 
     def is_grid(self, other: Grid) -> bool:
         """Whether `other` has the same numbers for the same integers."""
@@ -79,11 +83,9 @@ class Quantization(Grid):
 
     Attributes:
         stored: The integers, and the name of the initialiser that holds them.
-        scale_name: Name of the initialiser of the scale, when it is one.
     """
 
     stored: Constant
-    scale_name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -89,7 +89,7 @@ def fake_range(grid: Grid, *, narrow: bool = False) -> FakeRange | None:
     return best if bool(np.all(exact & same)) else None
 
 
-def fake_quant(graph: Graph, tensor: Tensor, told: FakeRange, name: str) -> Tensor:
+def fake_quant(graph: Graph, tensor: Tensor, told: FakeRange, grid: Grid, name: str) -> Tensor:
     """Write FakeQuant behind `tensor`, which has its channels last where there is a range for each.
 
     The ends are constants of its own, so that they can be trained.
@@ -100,6 +100,7 @@ def fake_quant(graph: Graph, tensor: Tensor, told: FakeRange, name: str) -> Tens
         for what, end in (("min", told.minimum), ("max", told.maximum))
     ]
     node = graph.add(op, tensor, *ends, name=f"{name}/FakeQuant", num_bits=told.bits, narrow_range=told.narrow)
+    node.grid = grid
     return Tensor(node)
 
 

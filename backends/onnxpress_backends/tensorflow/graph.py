@@ -19,7 +19,7 @@ from onnxpress_backends.tensorflow.op_definitions import OpDefinition, definitio
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from onnxpress_backends.tensorflow.constants import Weight
+    from onnxpress_backends.tensorflow.constants import Grid, Weight
     from onnxpress_backends.tensorflow.functions import Function
 
 _SMALL = 256
@@ -42,6 +42,7 @@ class Node:
         origin: The ONNX node it was written for, as a message names it.
         weight: For a Const made of an initialiser: which one, and how it is arranged; its ``value`` attribute is
             then not set.
+        grid: For a FakeQuant: what it rounds to.
     """
 
     op: str
@@ -51,6 +52,7 @@ class Node:
     dtypes: tuple[DType, ...]
     origin: str = ""
     weight: Weight | None = None
+    grid: Grid | None = None
 
 
 @dataclass(frozen=True)

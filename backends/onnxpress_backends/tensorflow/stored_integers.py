@@ -74,12 +74,12 @@ class FakeQuantised:
         if channels is None:
             return self._written(value, arrangement)
         if not channels:
-            return fake_quant(value.graph, self._written(value, arrangement), self.told, value.name)
+            return fake_quant(value.graph, self._written(value, arrangement), self.told, self.quantization, value.name)
         order = (*(axis for axis in perm if axis not in channels), *channels)
         sizes = tuple(view[axis] for axis in order)
         shape = _channels_last(sizes[: -len(channels)], prod(sizes[-len(channels) :]))
         tensor = self._written(value, Arrangement(view=view, perm=order, shape=shape))
-        tensor = fake_quant(value.graph, tensor, self.told, value.name)
+        tensor = fake_quant(value.graph, tensor, self.told, self.quantization, value.name)
         back = tuple(order.index(axis) for axis in perm)
         if moves_nothing(back, sizes):
             return _arranged(value, tensor, shape, as_it_is(arrangement.shape))

@@ -41,7 +41,7 @@ def quantize_linear(call: Call) -> Value | Laid:
         return _quantised(call, dtype)
     became = Value(graph=call.graph, name=call.title, dtype=dtype, shape=source.shape)
     became.compute = partial(_quantised, call, dtype)
-    became.quantized = Quantized(source=source, scale=grid.scale, zero_point=grid.zero_point, axis=grid.axis)
+    became.quantized = Quantized(source=source, **vars(grid))
     if source.constant is not None:
         became.constant = on_paper(call.title, source.constant.shape, dtype, partial(_integers, source.constant, grid))
     return became
@@ -83,9 +83,15 @@ def _grid(call: Call, dtype: DType) -> Grid | None:
     zero_point = call.constant(_ZERO) if call.has(_ZERO) else np.zeros(scale.shape, dtype.numpy)
     if zero_point is None:
         return None
+    names = {"scale_name": _name(call, _SCALE), "zero_point_name": _name(call, _ZERO)}
     if scale.size == 1:
-        return Grid(scale=scale.reshape(()), zero_point=zero_point.reshape(()), axis=None)
-    return Grid(scale=scale, zero_point=zero_point, axis=_axis(call))
+        return Grid(scale=scale.reshape(()), zero_point=zero_point.reshape(()), axis=None, **names)
+    return Grid(scale=scale, zero_point=zero_point, axis=_axis(call), **names)
+
+
+def _name(call: Call, index: int) -> str | None:
+    constant = call.value(index).constant if call.has(index) else None
+    return None if constant is None else constant.name
 
 
 def _axis(call: Call) -> int:
@@ -207,7 +213,7 @@ def _fake_quantised(call: Call, made: Quantized) -> Laid | None:
             return None
         layout = last(layout, made.axis)
         tensor = made.source.tensor(layout)
-    result = fake_quant(call.graph, tensor, told, call.title)
+    result = fake_quant(call.graph, tensor, told, made, call.title)
     call.made.append(result.node)
     return Laid(result, layout)
 
@@ -219,14 +225,7 @@ def _stored(call: Call, integers: Value, grid: Grid) -> Value:
     """Stored integers, simulated where they are used."""
     stored = integers.constant
     assert stored is not None
-    scale = call.value(_SCALE).constant
-    quantization = Quantization(
-        stored=stored,
-        scale=grid.scale,
-        zero_point=grid.zero_point,
-        axis=grid.axis,
-        scale_name=None if scale is None else scale.name,
-    )
+    quantization = Quantization(stored=stored, **vars(grid))
     constant = Constant(name=call.title, source=None, shape=stored.shape, dtype=DType.FLOAT, quantization=quantization)
     name = stored.name.removesuffix("_quantized")
     value = Value(graph=call.graph, name=name, dtype=DType.FLOAT, shape=stored.shape, constant=constant)
