@@ -118,6 +118,17 @@ class Iteration:
         return condition
 
 
+def size(call: Call, index: int, axis: int) -> Tensor:
+    """Size of an input along an axis of ONNX, an INT32 scalar."""
+    value = call.value(index)
+    known = None if value.shape is None else value.shape[axis]
+    if known is not None:
+        return call.const(known, DType.INT32)
+    tensor, layout = value.permuted
+    place = call.const(axis if layout is None else layout.axis(axis), DType.INT32)
+    return call.emit("GatherV2", call.emit("Shape", tensor), place, call.const(0, DType.INT32))
+
+
 def reserved(call: Call, dtype: DType, shape: Shape | None, count: Tensor) -> Tensor:
     """A list of `count` elements that are not set yet."""
     return call.emit("TensorListReserve", element_shape(call, shape), count, element_dtype=dtype)

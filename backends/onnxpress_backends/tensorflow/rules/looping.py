@@ -15,7 +15,7 @@ import onnx_ir as ir
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.iterating import Iteration, element_shape, reserved, stacked, with_element
+from onnxpress_backends.tensorflow.iterating import Iteration, element_shape, reserved, size, stacked, with_element
 from onnxpress_backends.tensorflow.layouts import Layout, Shape, logical
 from onnxpress_backends.tensorflow.rules.branching import scalar
 from onnxpress_backends.tensorflow.values import Laid, Value
@@ -67,7 +67,7 @@ def scan(call: Call) -> Sequence[Laid | Value]:
     start = len(call.node.inputs) - sliced
     axes = call.attribute("scan_input_axes", [0] * sliced)
     backwards = call.attribute("scan_input_directions", [0] * sliced)
-    length = _length(call, start, axes[0])
+    length = size(call, start, axes[0])
     iteration = Iteration(call, length)
     scope = call.scope.within(body, iteration.body)
     states = _States(call, scope, iteration, start=0, names=list(zip(body.inputs[:start], body.outputs, strict=False)))
@@ -203,15 +203,6 @@ def _slice(iteration: Iteration, source: Value, axis: int, *, reverse: bool) -> 
         return Laid(item, None)
     gone = axis % layout.rank
     return Laid(item, Layout(tuple(other - (other > gone) for other in layout.perm if other != gone)))
-
-
-def _length(call: Call, index: int, axis: int) -> Tensor:
-    shape = call.value(index).shape
-    known = None if shape is None else shape[axis]
-    if known is not None:
-        return call.const(known, DType.INT32)
-    sizes = call.runtime_shape(index, DType.INT32)
-    return call.emit("GatherV2", sizes, call.const(axis, DType.INT32), call.const(0, DType.INT32))
 
 
 def _limit(call: Call) -> Tensor | None:

@@ -19,6 +19,7 @@ from onnxpress_backends.tensorflow.iterating import (
     element,
     element_shape,
     reserved,
+    size,
     stacked,
     unstacked,
     with_element,
@@ -182,11 +183,7 @@ class _Layer:
 
     def _size(self, axis: int) -> Tensor:
         """How many steps (0) or sequences (1) there are, an INT32 scalar."""
-        call, known = self._call, (self._steps, self._batch)[axis]
-        if known is not None:
-            return call.const(known, DType.INT32)
-        sizes, place = call.runtime_shape(_X, DType.INT32), call.const(self._order.perm[axis], DType.INT32)
-        return call.emit("GatherV2", sizes, place, call.const(0, DType.INT32))
+        return size(self._call, _X, self._order.perm[axis])
 
     def _sequence_lengths(self) -> Tensor | None:
         """How long each sequence is, [batch]; None where all are as long as there are steps."""

@@ -37,17 +37,23 @@ _CASTS = ("Identity", "Cast")
 class Body:
     """The algebra of one step.
 
+    Args:
+        loop: The loop.
+        graph: Its body.
+        projected: Whether an input that is computed as ``X @ W + b``, for all rows at once, is X, which each step
+            multiplies with W.
+
     Attributes:
         row: The atom for the row of the input that a step reads.
         source: The input itself; None until a value that depends on it has been read.
         states: Variable of the body to the atom for what it holds before the step.
     """
 
-    def __init__(self, loop: LoopStructure, graph: ir.Graph) -> None:
+    def __init__(self, loop: LoopStructure, graph: ir.Graph, *, projected: bool = False) -> None:
         self.row = Atom()
         self.source: ir.Value | None = None
         self.states = {carried.variable: State(index) for index, carried in enumerate(loop.states)}
-        self._loop, self._graph = loop, graph
+        self._loop, self._graph, self._projected = loop, graph, projected
         self._known: dict[ir.Value, Meaning] = {
             carried.variable: Affine(
                 {self.states[carried.variable]: None}, width=_features(carried.variable) or _features(carried.initial)
@@ -116,12 +122,23 @@ class Body:
         source = origin(self._loop.constants.get(origin(source), source))
         if source.graph is self._graph:
             raise Unmatched("its input is computed inside of it")
+        maker = source.producer()
+        if self._projected and maker is not None and maker.op_type in ("MatMul", "Add") and not maker.domain:
+            return self._projection(maker)
         if source.shape is None or len(source.shape) != 3:
             raise Unmatched("its input is not known to have the axes time, batch, features")
         if self.source not in (None, source):
             raise Unmatched("it reads several inputs")
         self.source = source
         return Affine({self.row: None}, width=_features(source))
+
+    def _projection(self, node: ir.Node) -> Affine:
+        """A row of ``X @ W``, or of ``X + b``."""
+        row, constant = (None if value is None else ir.convenience.get_const_tensor(value) for value in node.inputs)
+        source = node.inputs[0]
+        if source is None or row is not None or constant is None:
+            raise Unmatched("its input is no product with a constant")
+        return _single(_OPERATORS[node.op_type](node, (self._take(source), constant.numpy()), 0))
 
     def _is_step(self, value: ir.Value | None) -> bool:
         return value is not None and origin(value, through=_CASTS) in self._loop.step

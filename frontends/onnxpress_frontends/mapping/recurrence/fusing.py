@@ -5,7 +5,8 @@ input in order, and makes provably as many steps as the input has rows.  It then
 
     Y, Y_h, Y_c = LSTM(X, W, R, B, , h, c)
 
-Any other loop stays as it is.  Source: the definitions of LSTM, GRU and RNN in the ONNX operator set 14.
+The input may have met its weights before the loop, all rows at once.  Any other loop stays as it is.  Source: the
+definitions of LSTM, GRU and RNN in the ONNX operator set 14.
 """
 
 from __future__ import annotations
@@ -53,13 +54,16 @@ def _attempt(node: ir.Node) -> str | None:
     try:
         _fuse(node)
     except Unmatched as reason:
-        return str(reason)
+        try:
+            _fuse(node, projected=True)
+        except Unmatched:
+            return str(reason)
     return None
 
 
-def _fuse(node: ir.Node) -> None:
+def _fuse(node: ir.Node, *, projected: bool = False) -> None:
     loop = analyse(node)
-    body = Body(loop, node.attributes["body"].as_graph())
+    body = Body(loop, node.attributes["body"].as_graph(), projected=projected)
     updates = {body.states[carried.variable]: body.affine(carried.update) for carried in loop.states}
     cell = cells.recognise(body.row, updates)
     if body.source is None:
