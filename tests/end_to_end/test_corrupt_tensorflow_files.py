@@ -33,6 +33,11 @@ def sources(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
     model.export(folder / "exported", verbose=False)
+    converter = tf.lite.TFLiteConverter.from_keras_model(model)
+    (folder / "float.tflite").write_bytes(converter.convert())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = lambda: ([np.full((1, 8, 8, 3), value, np.float32)] for value in (-1, 1))
+    (folder / "integers.tflite").write_bytes(converter.convert())
     with tf.Graph().as_default() as graph, tf.compat.v1.Session() as session:
         x = tf.compat.v1.placeholder(tf.float32, (None, 4), name="x")
         weight = tf.compat.v1.get_variable("weight", initializer=np.ones((4, 3), np.float32))
@@ -42,7 +47,8 @@ def sources(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
         tf.compat.v1.saved_model.simple_save(session, str(folder / "old"), {"x": x}, {"scores": scores})
         frozen = tf.compat.v1.graph_util.convert_variables_to_constants(session, graph.as_graph_def(), ["scores"])
     (folder / "frozen.pb").write_bytes(frozen.SerializeToString())
-    return [folder / name for name in ("model.keras", "model.h5", "exported", "checkpoint", "old", "frozen.pb")]
+    names = "model.keras model.h5 exported checkpoint old frozen.pb float.tflite integers.tflite"
+    return [folder / name for name in names.split()]
 
 
 def check(sources: list[Path], seeds: tuple[int, int], folder: Path) -> None:

@@ -6,6 +6,7 @@ where it is installed, TensorFlow's own interpreter else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,12 @@ class InterpretedFile:
         names = [port.name for port in self.inputs]
         if sorted(feeds) != sorted(names):
             raise InvalidData(f"{self._path} takes inputs {names}, not {sorted(feeds)}")
+        for port in self.inputs:
+            if not _fits(feeds[port.name].shape, port.shape or ()):
+                sizes = list(feeds[port.name].shape)
+                raise InvalidData(
+                    f"{self._path}: input {port.name!r} has the shape {list(port.shape or ())}, not {sizes}"
+                )
         try:
             return self._run(feeds)
         except (ValueError, RuntimeError) as error:
@@ -72,6 +79,12 @@ class InterpretedFile:
             runner.set_tensor(index, feeds[name])
         runner.invoke()
         return {name: np.array(runner.get_tensor(index)) for index, name in self._chosen.outputs}
+
+
+def _fits(given: Sequence[int], wanted: Sequence[int | str | None]) -> bool:
+    """Whether every size is the one that is wanted; the kernels read on behind an array that is too short."""
+    pairs = zip(given, wanted, strict=False)
+    return len(given) == len(wanted) and all(size == want for size, want in pairs if isinstance(want, int))
 
 
 def _interpreter(path: Path) -> Any:
