@@ -13,6 +13,7 @@ from torch import nn
 import torch_models
 from onnxpress.errors import InvalidOption, UnsupportedModel
 from onnxpress_frontends import torch_source
+from onnxpress_frontends.torch_import import quiet
 
 
 class Nested(nn.Module):
@@ -178,7 +179,7 @@ def test_what_is_no_tensor_cannot_be_returned() -> None:
 
 
 def test_torchscript_is_refused() -> None:
-    with pytest.warns(DeprecationWarning):
+    with quiet():
         script = torch.jit.script(nn.Linear(3, 2))
     assert refusal(UnsupportedModel, script, example_inputs=torch.ones(1, 3)) == (
         "RecursiveScriptModule is TorchScript, which torch.export does not take; "

@@ -142,7 +142,7 @@ def test_a_pickle_is_refused_with_the_way_out(tmp_path: Path, suffix: str) -> No
 
 @pytest.mark.parametrize("name", ["model.pt", "model.pt2"])
 def test_torchscript_is_refused_with_the_way_out(tmp_path: Path, name: str) -> None:
-    with pytest.warns(DeprecationWarning):
+    with quiet():
         torch.jit.script(torch.nn.Linear(3, 2)).save(tmp_path / name)
     assert refusal(UnsupportedModel, tmp_path / name) == (
         f"{name} is TorchScript, which torch.export does not take; in Python, "
