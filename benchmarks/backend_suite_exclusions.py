@@ -7,5 +7,6 @@ EXCLUDED: dict[str, str] = {
     "(?i)(u?int4|_u?int2(_|$)|float4|fp4)": "TensorFlow has no tensors of 4 or 2 bits",
     "(?i)^(adagrad|adam|momentum|nesterov)": "training operators",
     "^gradient_": "training operators",
+    "^(bernoulli|training_dropout(_default)?(_mask)?$)": "random numbers are those of a generator",
     "(?i)(^sequence_|_sequence|^identity_(opt|sequence)|^optional_|_opt_seq|seq_)": "sequences are no tensors",
 }
