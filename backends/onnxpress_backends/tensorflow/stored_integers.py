@@ -9,7 +9,7 @@ where the operator wants another axis last.  Exact arithmetic writes the integer
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -86,7 +86,9 @@ class FakeQuantised:
         return _arranged(value, tensor, shape, Arrangement(view=sizes, perm=back, shape=arrangement.shape))
 
     def _written(self, value: Value, arrangement: Arrangement) -> Tensor:
-        return _plain(value, arrangement) if self.numbers is None else self.numbers.weight(arrangement)
+        if self.numbers is None:
+            return _plain(value, arrangement)
+        return replace(self.numbers, graph=value.graph, forms={}).weight(arrangement)
 
 
 def _plain(value: Value, arrangement: Arrangement) -> Tensor:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from frozen_graphs import FrozenGraph
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from frozen_graphs import FrozenGraph
 from onnxpress import convert
 from onnxpress.runtime import Session
 from onnxpress.testing import model as parse
@@ -73,9 +73,8 @@ def test_our_own_reader_finds_the_same_bytes(tmp_path: Path) -> None:
     path = tmp_path / "model.pb"
     TENSORFLOW_PB.emit(network(), path, mode="quantize-weights")
     model = convert(path).model
-    integers = [
-        value.const_value.numpy() for value in model.graph.initializers.values() if value.dtype == ir.DataType.UINT8
-    ]
+    constants = [value.const_value for value in model.graph.initializers.values()]
+    integers = [each.numpy() for each in constants if each is not None and each.dtype == ir.DataType.UINT8]
     large = sorted((array for array in integers if array.size >= 1024), key=lambda array: array.size)
     assert [array.size for array in large] == [MATRIX.size, KERNEL.size]
     for array, source in zip(large, (MATRIX, KERNEL), strict=True):

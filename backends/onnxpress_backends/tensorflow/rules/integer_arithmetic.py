@@ -20,7 +20,8 @@ from onnxpress_backends.tensorflow.constants import Constant, Quantization
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import logical
-from onnxpress_backends.tensorflow.rules.quantization import clipped, divided, on_paper
+from onnxpress_backends.tensorflow.quantized_constants import on_paper
+from onnxpress_backends.tensorflow.rules.quantization import clipped, divided
 from onnxpress_backends.tensorflow.stored_integers import Integers
 from onnxpress_backends.tensorflow.values import Laid, Value
 
