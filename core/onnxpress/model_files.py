@@ -29,14 +29,11 @@ def load(path: Path) -> ir.Model:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
             that are missing, too short, or outside its folder.
     """
-    import onnx
-
+    rejection = _rejection(path)  # before the file is read here: the checker holds a copy of its own while it works
     proto = _parse(path)
     _check_external_data(proto, path)
-    try:
-        onnx.checker.check_model(os.fspath(path))
-    except Exception as error:  # the C++ binding raises its own ValidationError, RuntimeError or UnicodeDecodeError
-        raise InvalidModel(f"{path} is not a valid ONNX model: {reason(error)}") from error
+    if rejection is not None:
+        raise InvalidModel(f"{path} is not a valid ONNX model: {reason(rejection)}") from rejection
     model = from_proto(proto, name=os.fspath(path))
     for graph in model.graphs():
         ir.external_data.set_base_dir(graph, path.absolute().parent)
@@ -151,6 +148,17 @@ def _initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
         for value in graph.initializers.values():
             if value.const_value is not None:
                 yield value.const_value
+
+
+def _rejection(path: Path) -> Exception | None:
+    """What the ONNX checker has against a file."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(os.fspath(path))
+    except Exception as error:  # the C++ binding raises its own ValidationError, RuntimeError or UnicodeDecodeError
+        return error
+    return None
 
 
 def _parse(path: Path) -> onnx.ModelProto:
