@@ -56,7 +56,7 @@ def choose(contents: Contents, wanted: str | None) -> Chosen:
         outputs = signature.outputs
     if not inputs or not outputs:
         raise InvalidModel(f"{contents.title!r} has {len(inputs)} inputs and {len(outputs)} outputs; needs both")
-    return Chosen(key=signature and signature.key, graph=graph, inputs=inputs, outputs=outputs)
+    return Chosen(key=None if signature is None else signature.key, graph=graph, inputs=inputs, outputs=outputs)
 
 
 def _distinct(graph: Graph, indices: tuple[int, ...], *, taken: set[str]) -> tuple[tuple[int, str], ...]:

@@ -56,18 +56,71 @@ def edit(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Edit:
     """A copy of a file in which something of its `ModelT` is changed."""
 
     def change(path: Path, alter: Callable[[Any], None]) -> Path:
-        import flatbuffers
         from tensorflow.lite.python.schema_py_generated import ModelT
 
         model = ModelT.InitFromPackedBuf(path.read_bytes(), 0)
         alter(model)
-        builder = flatbuffers.Builder(1024)
-        builder.Finish(model.Pack(builder), b"TFL3")
-        copy = tmp_path_factory.mktemp("edited") / path.name
-        copy.write_bytes(builder.Output())
-        return copy
+        return _packed(model, tmp_path_factory.mktemp("edited") / path.name)
 
     return change
+
+
+@pytest.fixture(scope="session")
+def assemble(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A file of one operator that no converter writes.
+
+    Operands are arrays for constants, ``(dtype, shape)`` for inputs, None for what is left out; `result` is like an
+    input; `alter` changes the `ModelT` last.
+    """
+
+    def build(code: str, operands: Sequence[Any], result: Any, *, alter: Any = None, **options: Any) -> Path:
+        from tensorflow.lite.python import schema_py_generated as schema
+
+        model = schema.ModelT(version=3, buffers=[schema.BufferT()], subgraphs=[schema.SubGraphT()])
+        number = getattr(schema.BuiltinOperator, code)
+        model.operatorCodes = [
+            schema.OperatorCodeT(builtinCode=number, deprecatedBuiltinCode=min(number, 127), version=1)
+        ]
+        graph = model.subgraphs[0]
+        kinds = {name.lower(): kind for name, kind in vars(schema.TensorType).items() if not name.startswith("_")}
+        graph.tensors, graph.inputs, indices = [], [], []
+        for operand in (*operands, result):
+            indices.append(-1 if operand is None else len(graph.tensors))
+            if operand is None:
+                continue
+            tensor = schema.TensorT(name=f"tensor_{len(graph.tensors)}", hasRank=True)
+            if isinstance(operand, tuple):
+                tensor.type, tensor.shape = kinds[operand[0]], list(operand[1])
+                graph.inputs += [indices[-1]] if len(indices) <= len(operands) else []
+            else:
+                tensor.type, tensor.shape = kinds[operand.dtype.name], list(operand.shape)
+                tensor.buffer = len(model.buffers)
+                model.buffers.append(schema.BufferT(data=np.frombuffer(operand.tobytes(), np.uint8)))
+            graph.tensors.append(tensor)
+        graph.outputs = indices[-1:]
+        graph.operators = [schema.OperatorT(inputs=indices[:-1], outputs=indices[-1:])]
+        if options:
+            (kind,) = {
+                name
+                for name in vars(schema.BuiltinOptions)
+                if name.lower() == f"{code}options".replace("_", "").lower()
+            }
+            graph.operators[0].builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+            graph.operators[0].builtinOptions = getattr(schema, f"{kind}T")(**options)
+        if alter is not None:
+            alter(model)
+        return _packed(model, tmp_path_factory.mktemp("assembled") / f"{code.lower()}.tflite")
+
+    return build
+
+
+def _packed(model: Any, path: Path) -> Path:
+    import flatbuffers
+
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    path.write_bytes(builder.Output())
+    return path
 
 
 def _converter(tf: Any, source: Any, shapes: Sequence[Any]) -> Any:
@@ -130,6 +183,8 @@ def agree() -> Agree:
 def _feed(port: Any) -> Any:
     generator = np.random.default_rng(3)
     shape = [size if isinstance(size, int) else 3 for size in port.shape]
+    if port.dtype in ("bool", "int32"):
+        return generator.integers(0, 2, shape).astype(port.dtype)
     if port.dtype in ("int8", "uint8"):
         limits = np.iinfo(port.dtype)
         return generator.integers(limits.min, limits.max, shape, port.dtype, endpoint=True)

@@ -73,6 +73,15 @@ def _mirrored(call: Call) -> Any:
     return import_tensorflow().pad(*call.operands, mode=("REFLECT", "SYMMETRIC")[call.option("mode")])
 
 
+def _broadcast(call: Call) -> Any:
+    """The shape that two shapes broadcast to: of each pair of sizes, counted from the last, the one that is not 1."""
+    tf = import_tensorflow()
+    shapes = [tf.convert_to_tensor(shape) for shape in call.operands]
+    rank = max(shape.shape[0] for shape in shapes)
+    one, other = (tf.pad(shape, [[rank - shape.shape[0], 0]], constant_values=1) for shape in shapes)
+    return tf.where(tf.equal(one, 1), other, one)
+
+
 def _concatenated(call: Call) -> Any:
     return call.activated(import_tensorflow().concat(list(call.operands), call.option("axis")))
 
@@ -85,7 +94,7 @@ OPERATORS: Operators = {
     "BATCH_TO_SPACE_ND": lambda call: function("batch_to_space")(
         call.operands[0], block_shape=call.operands[1], crops=call.operands[2]
     ),
-    "BROADCAST_ARGS": direct("broadcast_dynamic_shape"),
+    "BROADCAST_ARGS": _broadcast,
     "BROADCAST_TO": direct("broadcast_to"),
     "CONCATENATION": _concatenated,
     "DEPTH_TO_SPACE": _blocks("nn.depth_to_space"),
