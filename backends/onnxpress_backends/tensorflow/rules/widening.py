@@ -24,7 +24,7 @@ WIDER: Mapping[DType, DType] = {
 }
 """The type of a kernel that holds every value of a type that may have none."""
 
-_LACKING: Mapping[str, frozenset[DType]] = {
+LACKING: Mapping[str, frozenset[DType]] = {
     "TruncateMod": frozenset(WIDER),
 }
 """Types that an operator has no CPU kernel for, of those it is defined for (TensorFlow 2.21)."""
@@ -43,7 +43,7 @@ def widened(call: Call, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
         The result, of the type of the inputs.
     """
     given = inputs[0].dtype
-    if given not in _LACKING.get(op, ()):
+    if given not in LACKING.get(op, ()):
         return call.emit(op, *inputs, **attrs)
     wide = [call.cast(tensor, WIDER[given]) for tensor in inputs]
     return call.cast(call.emit(op, *wide, **attrs), given)
