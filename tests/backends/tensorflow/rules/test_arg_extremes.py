@@ -25,3 +25,8 @@ def test_classes_of_pixels(agree: Agree):
         c = Transpose<perm = [0, 3, 1, 2]>(x) y = ArgMax<axis = 1, keepdims = 0>(c) }"""
     x = np.random.default_rng(1).standard_normal((2, 4, 5, 6)).astype(np.float32)
     assert "Transpose" not in agree(text, {"x": x})
+
+
+@pytest.mark.parametrize(("axis", "keep"), [(-2, 1), (1, 0), (-1, 1)])
+def test_of_an_unknown_rank(agree: Agree, axis: int, keep: int):
+    agree(f"agraph (float[] x) => (int64[] y) {{ y = ArgMax<axis = {axis}, keepdims = {keep}>(x) }}", {"x": X})

@@ -97,3 +97,9 @@ def test_infinite_elements_of_a_log_sum_exp(emitted: Emitted):
 def test_lengths_of_integers_are_cut_off(agree: Agree):
     text = "agraph (int32[2,3] x) => (int32[2] y) { y = ReduceL2<axes = [1], keepdims = 0>(x) }"
     agree(text, {"x": np.array([[1, 2, 2], [1, 1, 1]], np.int32)})
+
+
+def test_of_an_unknown_rank(agree: Agree):
+    header = '<ir_version: 10, opset_import: ["" : 17]>'
+    for node in ("ReduceMax(x)", "ReduceMean<axes = [-1], keepdims = 0>(x)", "ReduceL2<axes = [0, 1]>(x)"):
+        agree(f"{header} agraph (float[] x) => (float[] y) {{ y = {node} }}", {"x": X})

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from onnxpress.errors import UnsupportedModel
+from onnxpress.testing import model
+
 Agree = Callable[..., list[str]]
 
 X = np.random.default_rng(0).integers(-3, 4, (2, 3, 4, 5)).astype(np.float32)
@@ -49,3 +52,14 @@ def test_large_numbers(agree: Agree):
     x = np.array([[1e4, 1e4 + 1], [-1e4, 0]], np.float32)
     for op in ("Softmax", "LogSoftmax"):
         agree(f"agraph (float[2,2] x) => (float[2,2] y) {{ y = {op}<axis = 0>(x) }}", {"x": x})
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_of_an_unknown_rank(agree: Agree, axis: int):
+    for op in ("Softmax", "LogSoftmax"):
+        agree(f"agraph (float[] x) => (float[] y) {{ y = {op}<axis = {axis}>(x) }}", {"x": X})
+
+
+def test_a_hardmax_of_an_unknown_rank_is_refused(run_tensorflow: Callable[..., object]):
+    with pytest.raises(UnsupportedModel, match=r"^the rank of 'x' is not known, and must be; give its shape"):
+        run_tensorflow(model("agraph (float[] x) => (float[] y) { y = Hardmax(x) }"), {})
