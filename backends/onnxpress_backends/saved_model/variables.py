@@ -7,7 +7,8 @@ from typing import Any
 
 from onnxpress_backends.saved_model.functions import Function, function
 from onnxpress_backends.saved_model.parameters import Parameter, Place
-from onnxpress_backends.saved_model.weight_map import Held, WeightMap
+from onnxpress_backends.saved_model.ranges import Ranges
+from onnxpress_backends.saved_model.weight_map import HeldRange, HeldWeight, WeightMap
 from onnxpress_backends.saved_model.weights import Weights
 from onnxpress_backends.tensorflow.graph import Graph, Node
 
@@ -24,6 +25,7 @@ class Variables:
     def __init__(self, tf: Any, *, initializers: Collection[str], statistics: Collection[str]) -> None:
         self._tf = tf
         self._weights = Weights(initializers=initializers, statistics=statistics)
+        self._ranges = Ranges()
         self._made: dict[Parameter, Any] = {}
 
     @property
@@ -33,7 +35,7 @@ class Variables:
 
     def function(self, graph: Graph) -> Function:
         """`graph` as a function of these variables."""
-        places: dict[Node, Place] = self._weights.places(graph)
+        places: dict[Node, Place] = self._weights.places(graph) | self._ranges.places(graph)
         for place in places.values():
             self._make(place.parameter)
         return function(self._tf, graph, places, self._made)
@@ -41,12 +43,22 @@ class Variables:
     def weight_map(self) -> WeightMap:
         """Which initialiser is in which of them."""
         numbers = {parameter: number for number, parameter in enumerate(self._made)}
-        return WeightMap(
-            weights=tuple(
-                Held(initializer=name, variable=numbers[parameter], arrangement=weight.arrangement)
-                for name, (parameter, weight) in self._weights.found.items()
+        weights = [
+            HeldWeight(initializer=name, variable=numbers[parameter], arrangement=weight.arrangement)
+            for name, (parameter, weight) in self._weights.found.items()
+        ]
+        ranges = [
+            HeldRange(
+                scale=held.grid.scale_name or "",
+                zero_point=held.grid.zero_point_name,
+                maximum=numbers[held.maximum],
+                minimum=None if held.minimum is None else numbers[held.minimum],
+                factor=held.factor,
+                narrow=held.narrow,
             )
-        )
+            for held in self._ranges.found.values()
+        ]
+        return WeightMap(weights=tuple(weights), ranges=tuple(ranges))
 
     def _make(self, parameter: Parameter) -> None:
         if parameter not in self._made:

@@ -20,7 +20,7 @@ _VERSION = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class HeldWeight:
     """A weight.
 
     Attributes:
@@ -35,14 +35,38 @@ class Held:
 
 
 @dataclass(frozen=True, kw_only=True)
+class HeldRange:
+    """The range of a grid.
+
+    Attributes:
+        scale: Name of the scale in the ONNX model.
+        zero_point: Name of the zero point; None where it is left out.
+        maximum: Number of the variable that holds the greatest value.
+        minimum: Number of the variable that holds the least one; None where it is `factor` times the greatest, and the
+            zero point stays.
+        factor: See there.
+        narrow: Whether the lowest integer is not used.
+    """
+
+    scale: str
+    zero_point: str | None
+    maximum: int
+    minimum: int | None
+    factor: float
+    narrow: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class WeightMap:
     """The whole asset.
 
     Attributes:
         weights: The weights, in the order of the variables.
+        ranges: The ranges, likewise.
     """
 
-    weights: tuple[Held, ...]
+    weights: tuple[HeldWeight, ...]
+    ranges: tuple[HeldRange, ...]
 
     def write(self, path: Path) -> None:
         """Write the asset."""
@@ -57,14 +81,15 @@ def read(path: Path) -> WeightMap:
     """
     try:
         content = json.loads(path.read_text("utf-8"))
-        weights = tuple(_held(row) for row in content["weights"])
+        weights = tuple(_weight(row) for row in content["weights"])
+        ranges = tuple(HeldRange(**row) for row in content["ranges"])
     except FileNotFoundError as error:
         raise InvalidModel(f"{path} is missing; only a SavedModel that onnxpress wrote has it") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidModel(f"{path} is no map of weights ({error}); write the SavedModel again") from error
-    return WeightMap(weights=weights)
+    return WeightMap(weights=weights, ranges=ranges)
 
 
-def _held(row: Any) -> Held:
+def _weight(row: Any) -> HeldWeight:
     arrangement = Arrangement(**{name: tuple(sizes) for name, sizes in row["arrangement"].items()})
-    return Held(initializer=row["initializer"], variable=int(row["variable"]), arrangement=arrangement)
+    return HeldWeight(initializer=row["initializer"], variable=row["variable"], arrangement=arrangement)

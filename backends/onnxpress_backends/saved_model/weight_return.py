@@ -1,7 +1,7 @@
 """The way back: weights that were tuned in a SavedModel, copied into the ONNX model it was written from.
 
 Nothing is converted and nothing is run: the checkpoint is read, and each initialiser takes the value of its variable,
-arranged as ONNX has it.
+arranged as ONNX has it, and rounded to its grid where it is stored as integers.
 """
 
 from __future__ import annotations
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.errors import InvalidModel, reason
+from onnxpress import quantize
+from onnxpress.errors import InvalidModel
 from onnxpress_backends.saved_model import weight_map
-from onnxpress_backends.saved_model.weight_map import Held
+from onnxpress_backends.saved_model.checkpoints import Checkpoint
+from onnxpress_backends.saved_model.grid_return import SCALE, ZERO_POINT, constant, return_grids
+from onnxpress_backends.saved_model.weight_map import HeldWeight
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Read = dict[int, NDArray[Any]]
-
 
 def return_weights(model: ir.Model, folder: str | Path) -> ir.Model:
-    """`model` with the weights of a SavedModel.
+    """`model` with the weights of a SavedModel, and with its scales and zero points.
 
     Args:
         model: The model that the SavedModel was written from, or one whose initialisers have the same names and shapes;
@@ -31,21 +32,22 @@ def return_weights(model: ir.Model, folder: str | Path) -> ir.Model:
         folder: What backend ``savedmodel`` wrote, trained and saved again with ``tf.saved_model.save``.
 
     Returns:
-        A copy of the model.  Its structure is the same.
+        A copy of the model, with the same nodes.
 
     Raises:
         InvalidModel: The folder is no such SavedModel, is corrupt, or belongs to another model.
     """
     folder = Path(folder)
     found = weight_map.read(folder / "assets" / weight_map.NAME)
-    values = _variables(folder)
+    checkpoint = Checkpoint(folder)
     returned = model.clone()
+    return_grids(returned, found.ranges, checkpoint)
     for held in found.weights:
-        _return(returned, held, values)
+        _return(returned, held, checkpoint.read(held.variable))
     return returned
 
 
-def _return(model: ir.Model, held: Held, values: Read) -> None:
+def _return(model: ir.Model, held: HeldWeight, tuned: NDArray[Any]) -> None:
     value = model.graph.initializers.get(held.initializer)
     if value is None or value.const_value is None:
         raise InvalidModel(
@@ -53,38 +55,27 @@ def _return(model: ir.Model, held: Held, values: Read) -> None:
             "give the model that it was written from"
         )
     shape, dtype = value.const_value.shape.numpy(), value.const_value.dtype
-    tuned = values.get(held.variable)
-    if tuned is None or tuned.shape != held.arrangement.shape or tuned.size != np.prod(shape, dtype=np.int64):
-        there = "absent" if tuned is None else f"of shape {list(tuned.shape)}"
+    if tuned.shape != held.arrangement.shape or tuned.size != np.prod(shape, dtype=np.int64):
         raise InvalidModel(
-            f"initialiser {held.initializer!r} of the model is of shape {list(shape)}, but its variable is {there}; "
-            "give the model that the SavedModel was written from"
+            f"initialiser {held.initializer!r} of the model is of shape {list(shape)}, but its variable of shape "
+            f"{list(tuned.shape)}; give the model that the SavedModel was written from"
         )
     array = held.arrangement.undo(tuned).reshape(shape)
+    if dtype.is_integer() and tuned.dtype.kind == "f":
+        array = _rounded(value, array)
     value.const_value = ir.Tensor(np.ascontiguousarray(array.astype(dtype.numpy())), dtype=dtype, name=value.name)
 
 
-def _variables(folder: Path) -> Read:
-    """The list ``variables`` of a SavedModel, from its checkpoint."""
-    from onnxpress_backends.tensorflow_import import import_tensorflow
-
-    tf = import_tensorflow()
-    from tensorflow.core.protobuf import trackable_object_graph_pb2
-
-    try:
-        reader = tf.train.load_checkpoint(str(folder / "variables" / "variables"))
-        graph = trackable_object_graph_pb2.TrackableObjectGraph.FromString(
-            reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH")
-        )
-        listed = graph.nodes[_child(graph.nodes[0], "variables")]
-        return {
-            int(child.local_name): reader.get_tensor(graph.nodes[child.node_id].attributes[0].checkpoint_key)
-            for child in listed.children
-            if child.local_name.isdigit()
-        }
-    except Exception as error:  # a corrupt checkpoint raises whatever its first bad byte provokes
-        raise InvalidModel(f"the checkpoint of {folder} cannot be read: {reason(error)[:200]}") from error
-
-
-def _child(node: Any, name: str) -> int:
-    return next(int(child.node_id) for child in node.children if child.local_name == name)
+def _rounded(stored: ir.Value, numbers: NDArray[Any]) -> NDArray[Any]:
+    """The integers that a DequantizeLinear turns into `numbers`."""
+    node = next(use.node for use in stored.uses() if use.node.op_type == "DequantizeLinear")
+    scale, zero_point = constant(node, SCALE), constant(node, ZERO_POINT)
+    assert scale is not None and stored.dtype is not None
+    several = scale.size > 1
+    return quantize.quantize(
+        numbers,
+        scale if several else scale.reshape(()),
+        0 if zero_point is None else zero_point if several else zero_point.reshape(()),
+        dtype=stored.dtype.numpy().name,
+        axis=node.attributes.get_int("axis", 1) if several else None,
+    )

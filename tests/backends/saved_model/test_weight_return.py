@@ -53,7 +53,7 @@ def test_another_model_is_refused(network: ir.Model, written: Written) -> None:
         return_weights(parse(text, **weights(w=(2,))), folder)
     network.graph.initializers["dense"].const_value = ir.tensor(np.zeros((7, 4), np.float32), name="dense")
     with pytest.raises(
-        InvalidModel, match=r"'dense' of the model is of shape \[7, 4\], but its variable is of shape \[6, 4\]"
+        InvalidModel, match=r"'dense' of the model is of shape \[7, 4\], but its variable of shape \[6, 4\]"
     ):
         return_weights(network, folder)
 
