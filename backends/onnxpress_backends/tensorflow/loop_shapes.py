@@ -13,6 +13,9 @@ import onnx_ir as ir
 
 from onnxpress.verify import infer_shapes
 
+_FIRST = 9
+"""Opset of the Scan that has no batch axis; older ones are refused."""
+
 _Known = dict[ir.Value, "ir.Shape | None"]
 """Shape of each variable of a loop, as far as it is settled; None: not even the rank is known."""
 
@@ -23,8 +26,9 @@ def infer(model: ir.Model) -> None:
     Raises:
         InvalidModel: What is written in the graph contradicts what its operators give.
     """
-    loops = [node for node in model.graph.all_nodes() if node.domain == "" and node.op_type in ("Loop", "Scan")]
-    inside = {value: value.shape for node in model.graph.all_nodes() for value in node.outputs} if loops else {}
+    nodes = list(model.graph.all_nodes()) if model.opset_imports.get("", 0) >= _FIRST else []
+    loops = [node for node in nodes if node.domain == "" and node.op_type in ("Loop", "Scan")]
+    inside = {value: value.shape for node in nodes for value in node.outputs}
     infer_shapes(model)
     known: _Known = {}
     while _begin(loops, known) or _settle(loops, known):
@@ -40,7 +44,7 @@ def _begin(loops: Sequence[ir.Node], known: _Known) -> bool:
     new = False
     for loop in loops:
         for first, before, _, _ in _variables(loop):
-            shape = before.shape or first.shape
+            shape = first.shape if before.shape is None else before.shape
             if before not in known and shape is not None:
                 new |= _note(before, shape, first, known)
         for source, before, axis in _slices(loop):
@@ -72,7 +76,8 @@ def _write(loop: ir.Node, known: _Known) -> None:
     """Write down what is known, for the variables of a body and for what they are in the end."""
     for _, before, _, final in _variables(loop):
         before.shape = known.get(before)
-        final.shape = known.get(before) or final.shape
+        if before.shape is not None:
+            final.shape = before.shape
     for _, before, _ in _slices(loop):
         before.shape = known.get(before)
 

@@ -24,8 +24,6 @@ def choose(call: Call) -> Sequence[Laid | Value]:
     layouts: list[Layout | None] = []
     shapes: list[Shape | None] = []
     for one, two in zip(then, otherwise, strict=True):
-        if one.dtype != two.dtype:
-            call.refuse(f"its branches give {one.dtype.name} and {two.dtype.name}")
         layout, shape = _common_layout(one, two), _common_shape(one.shape, two.shape)
         layouts.append(layout)
         shapes.append(shape if shape is None or layout is None else layout.arrange(shape))

@@ -56,7 +56,8 @@ def _attempt(node: ir.Node) -> str | None:
     except Unmatched as reason:
         try:
             _fuse(node, projected=True)
-        except Unmatched:
+        except Unmatched as r2:
+            print("XX", r2)
             return str(reason)
     return None
 

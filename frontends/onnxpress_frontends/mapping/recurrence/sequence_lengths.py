@@ -54,6 +54,8 @@ def size(value: ir.Value, axis: int) -> Size:
         return size(source, 0)
     if maker.op_type == "Slice" and _reverses(maker):
         return size(source, axis)
+    if axis == 0 and maker.op_type in ("MatMul", "Add") and _is_flatter(maker.inputs[1], value):
+        return size(source, 0)
     return value, axis
 
 
@@ -66,6 +68,12 @@ def _reverses(node: ir.Node) -> bool:
         return False
     start, stop, _, step = (number(value) for value in node.inputs[1:])
     return start == step == -1 and stop is not None and stop <= -(2.0**31)
+
+
+def _is_flatter(constant: ir.Value | None, value: ir.Value) -> bool:
+    """Whether an operand has less axes than what is made of it: the first axis is then that of the other operand."""
+    tensor = None if constant is None else ir.convenience.get_const_tensor(constant)
+    return tensor is not None and value.shape is not None and len(tensor.shape) < len(value.shape)
 
 
 def _takes_one(node: ir.Node) -> bool:

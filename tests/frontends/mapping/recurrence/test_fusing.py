@@ -170,6 +170,23 @@ def test_a_loop_by_hand_is_a_node(tf: Any, by_hand: Any, agree: Any) -> None:
     assert recurrent(agree(traced(tf, by_hand.run))) == {"LSTM": 1}
 
 
+def test_an_input_that_meets_its_weights_before_the_loop(tf: Any, by_hand: Any, agree: Any) -> None:
+    def step(row: Any, h: Any, c: Any) -> Any:
+        enter, forget, new, out = tf.split(row + h @ by_hand.recurrent, 4, axis=1)
+        c = tf.sigmoid(forget) * c + tf.sigmoid(enter) * tf.tanh(new)
+        return tf.sigmoid(out) * tf.tanh(c), c
+
+    model = agree(traced(tf, lambda x: by_hand.run(x @ by_hand.kernel + 0.5, step=step)))
+    assert recurrent(model) == {"LSTM": 1}
+    assert not any(node.op_type in ("MatMul", "Add") for node in model.graph)
+
+
+def test_a_product_of_inputs_is_no_input_that_meets_its_weights(tf: Any, by_hand: Any, agree: Any) -> None:
+    model = agree(traced(tf, lambda x: by_hand.run(x @ tf.einsum("tbf,tbg->tfg", x, x))))
+    assert recurrent(model) == {"LSTM": 1}
+    assert any(node.op_type in ("MatMul", "Einsum") for node in model.graph)
+
+
 def test_a_loop_that_reads_backwards_is_a_node_after_a_reversal(tf: Any, by_hand: Any, agree: Any) -> None:
     model = agree(traced(tf, lambda x: by_hand.run(tf.reverse(x, [0]))[::-1]))
     (node,) = (node for node in model.graph if node.op_type == "LSTM")
