@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from onnxpress.errors import InvalidModel
+from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress_frontends.finishing.validity_gate import check
 from onnxpress_frontends.pytorch.captured import Captured
 from onnxpress_frontends.pytorch.torch_reference import TorchReference
@@ -39,7 +39,11 @@ def check_agreement(model: ir.Model, source: Captured) -> list[str]:
         for port in session.inputs
         if (value := model.graph.initializers.get(port.name)) is not None and value.const_value is not None
     }
-    expected, actual = reference.run(feeds), session.run({**feeds, **weights})
+    expected = reference.run(feeds)
+    try:
+        actual = session.run({**feeds, **weights})
+    except InvalidData as error:
+        raise InvalidModel(f"torch.onnx makes a graph of {source.title} that does not run: {error}") from error
     apart = [name for name, array in expected.items() if not _close(actual[name], array)]
     if not apart:
         return []
