@@ -26,10 +26,13 @@ LARGEST = 4096
 """Elements of what is computed, and of what it is computed from."""
 
 FOLDABLE = frozenset(
-    "Abs Add And Cast CastLike Ceil Concat ConstantOfShape CumSum Div Equal Expand Flatten Floor Gather "
-    "GatherElements GatherND Greater GreaterOrEqual Identity Less LessOrEqual Max Min Mod Mul Neg Not Or Pow Range "
-    "ReduceMax ReduceMin ReduceProd ReduceSum Reshape ScatterElements ScatterND Slice Split Sqrt Squeeze Sub Sum "
-    "Transpose Unsqueeze Where Xor".split()
+    {
+        *("Abs", "Add", "And", "Cast", "CastLike", "Ceil", "Concat", "ConstantOfShape", "CumSum", "Div", "Equal"),
+        *("Expand", "Flatten", "Floor", "Gather", "GatherElements", "GatherND", "Greater", "GreaterOrEqual", "Less"),
+        *("LessOrEqual", "Max", "Min", "Mod", "Mul", "Neg", "Not", "Or", "Pow", "Range", "ReduceMax", "ReduceMin"),
+        *("ReduceProd", "ReduceSum", "Reshape", "ScatterElements", "ScatterND", "Slice", "Split", "Sqrt", "Squeeze"),
+        *("Sub", "Sum", "Transpose", "Unsqueeze", "Where", "Xor", "HannWindow", "HammingWindow", "BlackmanWindow"),
+    }
 )
 """Operators of which arithmetic of shapes is made."""
 

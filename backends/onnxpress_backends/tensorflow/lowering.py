@@ -15,6 +15,7 @@ from onnxpress_backends.tensorflow.constants import Constant
 from onnxpress_backends.tensorflow.dtypes import of_onnx
 from onnxpress_backends.tensorflow.graph import Graph, Tensor, legal_name
 from onnxpress_backends.tensorflow.layouts import Layout, channels_last, logical
+from onnxpress_backends.tensorflow.shape_refining import refine
 from onnxpress_backends.tensorflow.simulation import Mode
 from onnxpress_backends.tensorflow.values import Laid, Value
 
@@ -123,6 +124,7 @@ class Scope:
             for output, array in zip(node.outputs, known, strict=True):
                 self.values[output] = self.known(output, ir.tensor(array))
             return
+        refine(call)
         rule = self.settings.rules.get(node.op_type if not node.domain else f"{node.domain}::{node.op_type}")
         if rule is None:
             call.refuse("it has no rule for TensorFlow and no definition by other operators")

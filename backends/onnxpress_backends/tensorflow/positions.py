@@ -61,7 +61,8 @@ def counted(sizes: Sequence[Term], steps: Sequence[Term | None], rank: int) -> T
         rank: Axes of the result; it has size 1 along those that are not counted.
     """
     call = sizes[0].call
-    small = all(size.known is not None for size in sizes) and prod(int(size.held) for size in sizes) <= _ON_PAPER  # type: ignore[arg-type]
+    known = [int(size.known) for size in sizes if size.known is not None]
+    small = len(known) == len(sizes) and prod(known) <= _ON_PAPER
     whole = term(call, 0, DType.INT64)
     for axis, (size, step) in enumerate(zip(sizes, steps, strict=True)):
         if step is not None:

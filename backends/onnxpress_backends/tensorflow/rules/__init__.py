@@ -24,9 +24,10 @@ FAMILIES = (
     "deformable_convolution",
     "einsum",
     "elementwise",
+    "filters",
+    "gates",
     "gathering",
     "generating",
-    "gates",
     "global_pooling",
     "grid_sampling",
     "integer_arithmetic",
@@ -49,7 +50,11 @@ FAMILIES = (
     "scattering_windows",
     "slicing",
     "softmax",
+    "spectra",
+    "suppression",
+    "text",
     "transposed_convolution",
+    "word_counts",
 )
 
 

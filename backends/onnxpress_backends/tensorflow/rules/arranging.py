@@ -13,6 +13,7 @@ from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout, Shape, Split, logical, transposed
+from onnxpress_backends.tensorflow.terms import given
 from onnxpress_backends.tensorflow.values import Laid
 
 _UNKNOWN = 2**61 - 1
@@ -162,6 +163,8 @@ def flatten(call: Call) -> Laid | Tensor:
 
 def unsqueeze(call: Call) -> Laid | Tensor:
     """Axes of size 1 more; they lie before the axis that follows them."""
+    if "axes" not in call.node.attributes and call.constant(1) is None:
+        return _to_computed(call)
     axes = call.integers("axes", 1) or []
     rank = call.rank(0) + len(axes)
     new = {axis % rank for axis in axes}
@@ -177,6 +180,8 @@ def unsqueeze(call: Call) -> Laid | Tensor:
 
 def squeeze(call: Call) -> Laid | Tensor:
     """Axes of size 1 less."""
+    if call.has(1) and call.constant(1) is None:
+        return _to_computed(call)
     axes = call.integers("axes", 1)
     if call.value(0).shape is None:
         return call.emit("Squeeze", call.tensor(0), squeeze_dims=axes or [])
@@ -189,6 +194,32 @@ def squeeze(call: Call) -> Laid | Tensor:
     if all(shape[axis] == 1 for axis in gone) and shape.count(None) <= 1:
         return _through(call, shape, tuple(size for axis, size in enumerate(shape) if axis not in gone))
     return call.emit("Squeeze", call.tensor(0), squeeze_dims=sorted(gone))
+
+
+def _to_computed(call: Call) -> Laid | Tensor:
+    """Squeeze or Unsqueeze by axes that are only known when the model runs.
+
+    A mask of the axes is scattered; a squeezed shape is what the mask leaves, an unsqueezed one has the old sizes where
+    the mask is empty, counted up, and 1 elsewhere.
+    """
+    target, source = call.output_shape(), call.shape(0)
+    if target is not None and target.count(None) <= 1:
+        return _through(call, source, target)
+    more = call.node.op_type == "Unsqueeze"
+    rank = len(source) + (call.sizes(1)[0] if more else 0)
+    axes = given(call, 1).to(DType.INT32) % rank
+    ones = call.emit("OnesLike", axes.tensor)
+    mask = call.emit("ScatterNd", axes.at(1).tensor, ones, call.const([rank], DType.INT32))
+    kept = call.emit("Equal", mask, call.const(0, DType.INT32))
+    have, zero = call.runtime_shape(0, DType.INT32), call.const(0, DType.INT32)
+    if more:
+        places = call.emit("Cumsum", call.cast(kept, DType.INT32), zero, exclusive=True)
+        places = call.emit("Minimum", places, call.const(max(len(source) - 1, 0), DType.INT32))
+        sizes = call.emit("SelectV2", kept, call.emit("GatherV2", have, places, zero), call.const(1, DType.INT32))
+    else:
+        places = call.emit("Squeeze", call.emit("Where", kept), squeeze_dims=[1])
+        sizes = call.emit("GatherV2", have, places, zero)
+    return call.emit("Reshape", call.tensor(0), sizes)
 
 
 RULES: Mapping[str, Rule] = {

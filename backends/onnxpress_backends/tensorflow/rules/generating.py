@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
@@ -14,6 +14,9 @@ from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout
 from onnxpress_backends.tensorflow.terms import Term, count, given, sizes
 from onnxpress_backends.tensorflow.values import Laid, Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SPELT = {
     "value_float": np.float32,
@@ -33,7 +36,7 @@ def constant(call: Call) -> Value:
         return call.scope.known(call.node.outputs[0], attribute.as_tensor())
     if name not in _SPELT:
         call.refuse(f"its attribute {name!r} is not supported; store the value densely, as 'value'")
-    array = np.array(attribute.value, _SPELT[name])
+    array: NDArray[Any] = np.array(attribute.value, _SPELT[name])
     if array.dtype.kind == "O":
         text = [item.encode() for item in array.reshape(-1).tolist()]
         return call.scope.known(call.node.outputs[0], ir.StringTensor(text, shape=ir.Shape(array.shape)))
@@ -58,17 +61,17 @@ def numbers(call: Call) -> Tensor:
         return call.emit("Range", first.tensor, end.tensor, step.tensor)
     wide = DType.FLOAT if dtype in (DType.HALF, DType.BFLOAT16) else DType.INT32 if dtype == DType.INT16 else dtype
     first, limit, step = (each.to(wide) for each in (first, limit, step))
-    steps = ((limit - first) / step).ceil() if wide.is_float else -((first - limit) // step)
-    result = count(call, steps.to(DType.INT32).least(0)).to(wide) * step + first
+    steps: Term = ((limit - first) / step).ceil() if wide.is_float else -((first - limit) // step)
+    result: Term = count(call, steps.to(DType.INT32).least(0)).to(wide) * step + first
     return result.to(dtype).tensor
 
 
 def eye_like(call: Call) -> Tensor:
     """Ones on a diagonal of a matrix of the input's shape."""
-    kind = call.attribute("dtype")
+    kind, k = call.attribute("dtype"), float(call.attribute("k", 0))
     dtype = call.dtype(0) if kind is None else of_onnx(ir.DataType(kind), "the output")
     rows, columns = (count(call, size) for size in sizes(call, 0))
-    return (rows.at(1) + call.attribute("k", 0)).equals(columns.at(0)).to(dtype).tensor
+    return (rows.at(1) + k).equals(columns.at(0)).to(dtype).tensor
 
 
 def shape(call: Call) -> Tensor:

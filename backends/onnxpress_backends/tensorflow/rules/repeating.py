@@ -9,7 +9,7 @@ import numpy as np
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout
+from onnxpress_backends.tensorflow.layouts import Layout, logical
 from onnxpress_backends.tensorflow.rules.widening import widened
 from onnxpress_backends.tensorflow.values import Laid, Value
 
@@ -45,7 +45,7 @@ def expand(call: Call) -> Laid | Tensor | Value:
         if len(target) > len(have):
             return call.emit("BroadcastTo", call.tensor(0), call.const(target, DType.INT32))
         tensor, layout = call.value(0).permuted
-        dims = target if layout is None else layout.arrange(target)
+        dims = [target[axis] for axis in (layout or logical(len(target))).perm]
         return Laid(call.emit("BroadcastTo", tensor, call.const(dims, DType.INT32)), layout)
     dims_ = call.emit("BroadcastArgs", _runtime_shape(call), call.tensor(1))
     return call.emit("BroadcastTo", call.tensor(0), dims_)

@@ -1,4 +1,4 @@
-"""Scattering by index: ScatterElements (and Scatter, its old name), ScatterND, TensorScatter; the converse of gathering.
+"""Scattering by index: ScatterElements (and Scatter, its old name), ScatterND, TensorScatter.
 
 Elements that are hit are replaced, or joined with the updates by a sum, a maximum or a minimum; for a product, for
 which TensorFlow has no scatter, the updates are first multiplied together where they meet, 1 elsewhere.
