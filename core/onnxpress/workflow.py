@@ -56,9 +56,9 @@ def convert(
     """Bring a model to ONNX and tidy it; the numbers stay the same.
 
     Args:
-        source: A path (ONNX file, SavedModel folder, Keras or GraphDef file, checkpoint of TensorFlow 1), an
-            `onnx.ModelProto`, an `onnx_ir.Model`, a `keras.Model`, a `tf.Module` or a concrete function.  It is never
-            changed.
+        source: A path (ONNX file, SavedModel folder, Keras, GraphDef, TFLite or ``.pt2`` file, checkpoint of TensorFlow
+            1), an `onnx.ModelProto`, an `onnx_ir.Model`, a `keras.Model`, a `tf.Module`, a concrete function, a
+            `torch.nn.Module` or a `torch.export.ExportedProgram`.  It is never changed.
         out: Where to write; None writes nothing.
         recipe: The passes that tidy.
         frontend: Name of the frontend; None lets the frontends say which accepts the source.

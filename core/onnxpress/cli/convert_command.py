@@ -43,7 +43,8 @@ def command(
     """Bring MODEL to ONNX and tidy it; the numbers stay the same.
 
     MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb, .pbtxt), a checkpoint of
-    TensorFlow 1 (its .meta file or what its files begin with) or an ONNX file.
+    TensorFlow 1 (its .meta file or what its files begin with), a TFLite file, an exported program of PyTorch (.pt2) or
+    an ONNX file.
     """
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import check_report, show

@@ -33,7 +33,7 @@ def test_a_graph_that_does_not_run_is_refused() -> None:
     captured = capturing.capture_module(nn.Linear(4, 3), torch.ones(1, 4), None, None, None)
     model = translating.translate(captured)
     captured.examples["input"].resize_(1, 5)
-    with pytest.raises(InvalidData, match="^PyTorch cannot run 'Linear': "):
+    with pytest.raises(InvalidData, match=r"^PyTorch cannot run 'Linear': "):
         check_agreement(model, captured)
     captured.examples["input"].resize_(1, 4)
     shape = ir.Value(name="shape", const_value=ir.tensor([7, 3], name="shape"))
@@ -45,7 +45,9 @@ def test_a_graph_that_does_not_run_is_refused() -> None:
     reshaped.outputs[0].type, reshaped.outputs[0].shape = last.outputs[0].type, ir.Shape([7, 3])
     last.outputs[0].name, reshaped.outputs[0].name = "inner", "output"
     model.graph.outputs[0] = reshaped.outputs[0]
-    with pytest.raises(InvalidModel, match="^torch.onnx makes a graph of Linear that does not run: onnxruntime cannot"):
+    with pytest.raises(
+        InvalidModel, match=r"^torch\.onnx makes a graph of Linear that does not run: onnxruntime cannot"
+    ):
         check_agreement(model, captured)
 
 
