@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
 from onnxpress.errors import UnsupportedModel, reason
+
+if TYPE_CHECKING:
+    import onnx
 
 _ROUNDS = 5
 """How deep definitions may nest."""
@@ -38,7 +42,7 @@ def expand(model: ir.Model, known: Collection[str]) -> ir.Model:
             through_proto(
                 model,
                 lambda proto, chosen=operators: onnx.inliner.inline_selected_functions(  # type: ignore[misc]
-                    proto, chosen, inline_schema_functions=True
+                    _with_type_of_nothing(proto), chosen, inline_schema_functions=True
                 ),
             )
         except Exception as error:  # the C++ binding raises RuntimeError and what its builders raise
@@ -49,11 +53,19 @@ def expand(model: ir.Model, known: Collection[str]) -> ir.Model:
     return model
 
 
+def _with_type_of_nothing(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """Give inputs that are left out a type, for which ONNX's inliner asks and fails."""
+    import onnx
+
+    proto.graph.value_info.append(onnx.helper.make_tensor_value_info("", onnx.TensorProto.UNDEFINED, None))
+    return proto
+
+
 def _has_body(name: str, version: int) -> bool:
     import onnx
 
     try:
-        schema = onnx.defs.get_schema(name, version, "")
+        schema: Any = onnx.defs.get_schema(name, version, "")
     except onnx.defs.SchemaError:
         return False
     return bool(schema.has_function or schema.has_context_dependent_function)
