@@ -38,15 +38,17 @@ class Iteration:
     Args:
         call: The ONNX node that it is written for.
         limit: The number of steps, an INT32 scalar; None: no limit.
+        condition: Whether there is a first step, a BOOL scalar; None: only the limit counts.
 
     Attributes:
         call: The node.
         body: The function that makes a step.
         inside: Writes into it.
         step: The number of the step in the body, from 0, an INT32 scalar.
+        going_on: The condition in the body; None where there is none.
     """
 
-    def __init__(self, call: Call, limit: Tensor | None) -> None:
+    def __init__(self, call: Call, limit: Tensor | None, condition: Tensor | None = None) -> None:
         self.call, self._has_limit = call, limit is not None
         self.body = Function.within(call.graph, f"{call.title}_body")
         self.inside = Call(call.node, call.scope.within(call.scope.source, self.body))
@@ -57,6 +59,7 @@ class Iteration:
             for first, name in zip(counts, names, strict=True)
         ]
         self.step = self._variables[0].argument
+        self.going_on = None if condition is None else self.carry(condition, (), "going_on")
 
     def carry(self, first: Tensor, shape: Shape | None, name: str) -> Tensor:
         """A variable; its value in the body.
@@ -75,22 +78,26 @@ class Iteration:
         left = self.inside.emit("Sub", self._variables[1].argument, self.step)
         return self.inside.emit("Sub", left, self.inside.const(1, DType.INT32))
 
+    def discard(self) -> None:
+        """Take the body, and the functions that it calls, out of the library again."""
+        library = self.call.graph.root.functions
+        del library[library.index(self.body) :]
+
     def write(self, updates: Sequence[Tensor], *, going_on: Tensor | None = None) -> list[Tensor]:
         """The loop, once its body is written.
 
         Args:
             updates: What each variable becomes, in the order they were carried.
-            going_on: The variable, a boolean in the body, that says whether there is another step; None: only the
-                limit does.
+            going_on: What the condition becomes, where there is one.
 
         Returns:
             The number of steps made, an INT32 scalar, and the last value of each variable.
         """
         following = self.inside.emit("AddV2", self.step, self.inside.const(1, DType.INT32))
-        condition = self._condition(going_on)
+        own = [following, self._variables[1].argument, *([] if going_on is None else [going_on])]
+        condition = self._condition()
         outside = share(self.body, condition)
-        captured = list(self.body.captured.values())
-        self.body.give([following, self._variables[1].argument, *updates, *captured])
+        self.body.give([*own, *updates, *self.body.captured.values()])
         node = self.call.emit_node(
             "StatelessWhile",
             [*(variable.first for variable in self._variables), *outside],
@@ -99,23 +106,18 @@ class Iteration:
             output_shapes=[argument.node.attrs["shape"] for argument in self.body.arguments],
             parallel_iterations=_PARALLEL,
         )
-        return [Tensor(node), *(Tensor(node, index) for index in range(2, len(self._variables)))]
+        return [Tensor(node), *(Tensor(node, index) for index in range(len(own), len(self._variables)))]
 
-    def _condition(self, going_on: Tensor | None) -> Function:
-        condition = Function.within(self.call.graph, f"{self.call.title}_cond")
-        pen = Call(self.call.node, self.call.scope.within(self.call.scope.source, condition))
-        here = {
-            variable.argument: condition.argument(variable.argument.dtype, variable.argument.node.name, variable.shape)
-            for variable in self._variables
-        }
-        result = None if going_on is None else here[going_on]
-        if self._has_limit:
-            step, limit = condition.inputs[:2]
-            below = pen.emit("Less", step, limit)
-            result = below if result is None else pen.emit("LogicalAnd", below, result)
-        assert result is not None
-        condition.give([result])
-        return condition
+    def _condition(self) -> Function:
+        function = Function.within(self.call.graph, f"{self.call.title}_cond")
+        for variable in self._variables:
+            function.argument(variable.argument.dtype, variable.argument.node.name, variable.shape)
+        step, limit, *others = function.inputs
+        terms = [Tensor(function.add("Less", step, limit))] if self._has_limit else []
+        if self.going_on is not None:
+            terms.append(others[0])
+        function.give([Tensor(function.add("LogicalAnd", *terms)) if len(terms) == 2 else terms[0]])
+        return function
 
 
 def size(call: Call, index: int, axis: int) -> Tensor:

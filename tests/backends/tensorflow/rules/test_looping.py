@@ -138,7 +138,8 @@ def test_a_variable_that_never_changes_is_none(agree: Agree):
     assert ops.count("StatelessWhile") == 1
 
 
-def test_images_are_not_transposed_in_every_step(agree: Agree, tmp_path: Any):
+@pytest.mark.parametrize("channels", ["first", "last"])
+def test_images_are_not_transposed_in_every_step(agree: Agree, tmp_path: Any, channels: str):
     kernel = RANDOM.standard_normal((3, 3, 3, 3)).astype(np.float32)
     text = """agraph (int64 m, float[1,6,6,3] x, float[3,3,3,3] w) => (float[1,6,6,3] y, float[n,1,3,6,6] s) {
         h = Transpose<perm = [0, 3, 1, 2]>(x)
@@ -153,7 +154,11 @@ def test_images_are_not_transposed_in_every_step(agree: Agree, tmp_path: Any):
         y = Transpose<perm = [0, 2, 3, 1]>(z)
     }"""
     image = RANDOM.standard_normal((1, 6, 6, 3)).astype(np.float32)
-    agree(model(text, w=kernel), {"m": np.array(2), "x": image})
+    if channels == "first":
+        text, image = text.replace("[1,6,6,3] x", "[1,3,6,6] x").replace("[0, 3, 1, 2]", "[0, 1, 2, 3]"), image[0][None]
+        image = image.transpose(0, 3, 1, 2)
+    ops = agree(model(text, w=kernel), {"m": np.array(2), "x": image})
+    assert ops.count("Transpose") == 1 + (channels == "first")
     assert "Transpose" not in operators_of_functions(tmp_path / "model.pb")
 
 
