@@ -39,13 +39,12 @@ class PluginCommand(click.Command):
         if self._generated is None:
             registry = Registry()
             taken = {param.name for param in self.params}
-            self._generated = {
-                option.name: _click_option(option, offer)
-                for kind in self.kinds
-                for offer in registry.all(kind).values()
-                for option in schema(_FUNCTIONS[kind](offer))
-                if option.name not in taken and not option.in_memory
-            }
+            self._generated = {}
+            for kind in self.kinds:
+                for offer in registry.all(kind).values():
+                    for option in schema(_FUNCTIONS[kind](offer)):
+                        if option.name not in taken and not option.in_memory:
+                            self._generated.setdefault(option.name, _click_option(option, offer))
         return self._generated
 
     def invoke(self, context: click.Context) -> Any:

@@ -29,6 +29,7 @@ def test_a_wrong_translation_is_refused() -> None:
     )
 
 
+@pytest.mark.long
 def test_a_graph_that_does_not_run_is_refused() -> None:
     captured = capturing.capture_module(nn.Linear(4, 3), torch.ones(1, 4), None, None, None)
     model = translating.translate(captured)

@@ -185,6 +185,7 @@ def test_a_translation_that_is_no_graph_is_refused() -> None:
     assert str(caught.value).startswith("torch.onnx makes an invalid graph of LSTM: shape inference failed: ")
 
 
+@pytest.mark.long
 def test_a_buffer_that_forward_writes_is_a_warning(same: Any) -> None:
     class Counting(nn.Module):
         def __init__(self) -> None:
