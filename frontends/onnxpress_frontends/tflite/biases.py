@@ -29,13 +29,9 @@ def join_biases(model: ir.Model) -> None:
 
 def _joins(product: ir.Value, bias: ir.Value) -> bool:
     maker, stored = product.producer(), _stored(bias)
-    if (
-        product.is_graph_output()
-        or len(product.uses()) != 1
-        or maker is None
-        or stored is None
-        or len(maker.inputs) != 2
-    ):
+    if maker is None or stored is None or len(maker.inputs) != 2:
+        return False
+    if product.is_graph_output() or len(product.uses()) != 1:
         return False
     if maker.op_type in _CONVOLUTIONS:
         rank = None if product.shape is None else len(product.shape)

@@ -47,13 +47,14 @@ def read_values(tensor: Any, content: Array, dtype: str, shape: tuple[int, ...])
     return dense.reshape(shape)
 
 
-def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...]) -> Grid | None:
+def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...], *, constant: bool = False) -> Grid | None:
     """What the integers of a tensor stand for, None where it is not quantised.
 
     Args:
         tensor: The `TensorT` of the schema.
         dtype: What its integers are stored as.
         shape: Sizes, None where one is open.
+        constant: Whether it has values; then a scale may be 0, as TensorFlow's converter has it for channels of zeros.
 
     Raises:
         ValueError: Scales and zero points fit neither each other nor the tensor.
@@ -68,7 +69,7 @@ def read_grid(tensor: Any, dtype: str, shape: tuple[int | None, ...]) -> Grid | 
         raise NotImplementedError(f"it is quantised to {dtype}")
     scale = np.asarray(given.scale, np.float32)
     zero_point = np.zeros(1, np.int64) if given.zeroPoint is None else np.asarray(given.zeroPoint, np.int64)
-    if not np.isfinite(scale).all() or (scale <= 0).any():
+    if not np.isfinite(scale).all() or (scale < 0).any() or not (constant or scale.all()):
         raise ValueError("a scale of its quantisation is not positive")
     limits = np.iinfo(dtype)
     if zero_point.size not in (1, scale.size) or ((zero_point < limits.min) | (zero_point > limits.max)).any():

@@ -114,7 +114,7 @@ class _Reader:
             raise ValueError(f"tensor {name!r} has {len(sizes)} dimensions, and {len(signature)} in its signature")
         held = "int8" if dtype == "int4" else dtype
         try:
-            grid = read_grid(given, held, shape)
+            grid = read_grid(given, held, shape, constant=content.size > 0)
             data = read_values(given, content, dtype, sizes) if content.size and dtype in _NUMBERS else None
         except (ValueError, NotImplementedError) as error:
             raise type(error)(f"tensor {name!r}: {error}") from error

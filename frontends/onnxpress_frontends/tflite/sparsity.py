@@ -50,9 +50,8 @@ def positions(sparsity: Sparsity, shape: tuple[int, ...]) -> Places:
         ValueError: The levels do not describe a tensor of this `shape`.
     """
     rank = len(shape)
-    if sorted(sparsity.order) != list(range(rank + len(sparsity.blocked))) or len(sparsity.levels) != len(
-        sparsity.order
-    ):
+    axes = list(range(rank + len(sparsity.blocked)))
+    if sorted(sparsity.order) != axes or len(sparsity.levels) != len(axes):
         raise ValueError("its order of traversal is none")
     if any(not 0 <= axis < rank for axis in sparsity.blocked):
         raise ValueError("its blocks have axes that it has not")

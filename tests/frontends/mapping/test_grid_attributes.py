@@ -25,7 +25,9 @@ def test_what_is_written_on_a_tensorflow_node_is_read_from_an_onnx_node(tf: Any,
     from tf2onnx.utils import make_onnx_node_with_attr
 
     definition = tf.compat.v1.NodeDef(name="q", op="FakeQuantWithMinMaxArgs", input=["x"])
+    assert not grid_attributes.has_grid(definition)
     grid_attributes.write(definition, grid)
+    assert grid_attributes.has_grid(definition)
     graph = tf.compat.v1.GraphDef(node=[tf.compat.v1.NodeDef(name="x", op="Placeholder"), definition])
     graph.node[0].attr["dtype"].type = 1
     with tf.Graph().as_default() as imported:

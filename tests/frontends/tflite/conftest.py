@@ -11,6 +11,7 @@ import onnx_ir as ir
 import pytest
 
 from onnxpress.runtime import Session
+from onnxpress_frontends.tensorflow_import import quiet
 from onnxpress_frontends.tflite.reading import read
 from onnxpress_frontends.tflite_source import load, reference
 
@@ -45,7 +46,8 @@ def write(tf: Any, tmp_path_factory: pytest.TempPathFactory) -> Write:
         if kind.endswith("ends"):
             converter.inference_input_type = converter.inference_output_type = tf.as_dtype(kind.partition("-")[0])
         path = tmp_path_factory.mktemp("tflite") / f"{name}.tflite"
-        path.write_bytes(converter.convert())
+        with quiet():
+            path.write_bytes(converter.convert())
         return path
 
     return convert

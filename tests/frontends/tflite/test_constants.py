@@ -53,6 +53,12 @@ def test_scales_by_channel_count_their_axis_from_the_last() -> None:
     assert (grid.scale.tolist(), grid.zero_point.tolist(), grid.axis) == ([0.5, 2.0], [0, 0], -1)
 
 
+def test_a_channel_of_zeros_may_have_no_scale() -> None:
+    grid = read_grid(quantised([0.0, 1.0]), "int8", (2,), constant=True)
+    assert grid is not None
+    assert grid.scale.tolist() == [0.0, 1.0]
+
+
 @pytest.mark.parametrize("given", [quantised(None), quantised([]), SimpleNamespace(quantization=None)])
 def test_plain_numbers_have_no_grid(given: Any) -> None:
     assert read_grid(given, "int8", (2,)) is None

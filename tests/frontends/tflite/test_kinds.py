@@ -46,6 +46,14 @@ class TestKinds:
         assert [value.dtype.numpy() for value in (*model.graph.inputs, *model.graph.outputs)] == [dtype] * 2
         assert weights(model) == {"INT8": 5}
 
+    def test_channels_of_zeros(self, keras: Any, write: Any, agree: Any) -> None:
+        keras.utils.set_random_seed(0)
+        image = keras.Input((8, 8, 3), name="image")
+        model = keras.Model(image, keras.layers.Conv2D(8, 3, bias_initializer="normal")(image))
+        model.set_weights([np.where(np.arange(8) == 2, 0, weight) for weight in model.get_weights()])
+        for kind in ("int8", "int16"):
+            agree(write(model, kind=kind), steps=1, share=0.1)
+
     def test_integers_of_16_bits(self, write: Any, network: Any, agree: Any) -> None:
         model = agree(write(network, kind="int16"), steps=2, share=0.3)
         assert model.opset_imports[""] == 21
