@@ -66,12 +66,14 @@ class Filter:
 
     def _weight(self, distance: Term) -> Term:
         far = distance.abs()
-        if self.cubic is None:
-            return (1 - far).least(0)
-        a = self.cubic
-        near_piece = (far * (a + 2) - (a + 3)) * far * far + 1
-        far_piece = ((far * a - 5 * a) * far + 8 * a) * far - 4 * a
-        return (far > 1).where((far < 2).where(far_piece, 0.0), near_piece)
+        return (1 - far).least(0) if self.cubic is None else cubic(far, self.cubic)
+
+
+def cubic(far: Term, a: float) -> Term:
+    """What an element counts in an interpolation of third degree, by its distance."""
+    near_piece = (far * (a + 2) - (a + 3)) * far * far + 1
+    far_piece = ((far * a - 5 * a) * far + 8 * a) * far - 4 * a
+    return (far > 1).where((far < 2).where(far_piece, 0.0), near_piece)
 
 
 def coordinates(axis: Stretch, mode: str) -> Term:
@@ -94,7 +96,7 @@ def _pytorch_half_pixel(x: Term, axis: Stretch) -> Term:
 def _half_pixel_symmetric(x: Term, axis: Stretch) -> Term:
     size = axis.size.to(DType.FLOAT)
     adjustment = axis.out.to(DType.FLOAT) / (axis.scale * size)
-    return _half_pixel(x, axis) + size / 2 * (1 - adjustment)
+    return size / 2 * (1 - adjustment) + (x + 0.5) / axis.scale - 0.5
 
 
 def _half_pixel_for_nearest(x: Term, axis: Stretch) -> Term:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from onnxpress_backends.tensorflow.borders import Border, bordered, trimmed
+from onnxpress_backends.tensorflow.borders import bordered
 from onnxpress_backends.tensorflow.call import Call
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
@@ -148,17 +148,6 @@ def padded(call: Call, tensor: Tensor, slide: Window, fill: float | None = None)
         slide: The window.
         fill: What the padding holds; None: zero.
     """
-    held = None if fill is None else call.const(fill, tensor.dtype)
-    return bordered(call, cut(call, tensor, slide), _border(call, slide), held)
-
-
-def cut(call: Call, tensor: Tensor, slide: Window) -> Tensor:
-    """A channels-last tensor without what negative pads take away; only those that are known can be negative."""
-    border = _border(call, slide)
-    known = all(each.known is not None for pair in border for each in pair)
-    return trimmed(call, tensor, border) if known else tensor
-
-
-def _border(call: Call, slide: Window) -> Border:
     none = (term(call, 0), term(call, 0))
-    return (none, *slide.pads, none)
+    held = None if fill is None else call.const(fill, tensor.dtype)
+    return bordered(call, tensor, (none, *slide.pads, none), held)

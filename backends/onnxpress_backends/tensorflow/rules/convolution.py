@@ -16,7 +16,7 @@ from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
 from onnxpress_backends.tensorflow.terms import packed, term
 from onnxpress_backends.tensorflow.values import Laid
-from onnxpress_backends.tensorflow.windows import Window, cut, padded, window
+from onnxpress_backends.tensorflow.windows import Window, padded, window
 
 Convolve = Callable[[Tensor, Sequence[int], str], Tensor]
 """A convolution without dilation of a tensor, by strides and padding."""
@@ -99,12 +99,9 @@ def _undilated(call: Call, tensor: Tensor, slide: Window, convolve: Convolve) ->
             tensor = padded(call, tensor, slide)
         return convolve(tensor, slide.strides, _word(slide))
     steps = [term(call, step) for step in slide.dilations]
-    if slide.padding == "EXPLICIT":
-        tensor = cut(call, tensor, slide)
     reach = [size + before + after for size, (before, after) in zip(slide.sizes, slide.pads, strict=True)]
     excess = [-size % step for size, step in zip(reach, steps, strict=True)]
-    ends = [after.least(0) + more for (_, after), more in zip(slide.pads, excess, strict=True)]
-    pads = packed(call, [packed(call, [slide.pads[axis][0].least(0), end]) for axis, end in enumerate(ends)])
+    pads = packed(call, [packed(call, [b, a + more]) for (b, a), more in zip(slide.pads, excess, strict=True)])
     crops = packed(call, [packed(call, [term(call, 0), more]) for more in excess])
     block = packed(call, steps).tensor
     pictures = call.emit("SpaceToBatchND", tensor, block, pads.tensor)

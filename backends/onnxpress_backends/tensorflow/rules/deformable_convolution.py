@@ -55,7 +55,7 @@ def _features(call: Call, kernel: tuple[int, ...]) -> Tensor:
 
 
 def _looks(call: Call, kernel: tuple[int, ...], groups: int) -> list[Neighbours]:
-    """What each tap looks at: ``[pictures, rows, columns, groups, taps]``, then the rows and columns around the point."""
+    """What each tap looks at: ``[pictures, rows, columns, groups, taps]``, then rows and columns around the point."""
     batch, _, *spatial = sizes(call, 0)
     _, _, *places = sizes(call, 2)
     high, wide = kernel[2:]

@@ -8,6 +8,7 @@ from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
+from onnxpress_backends.tensorflow.resampling import cubic
 from onnxpress_backends.tensorflow.sampling import Neighbours, Pictures, inside, weighted
 from onnxpress_backends.tensorflow.terms import Term, count, given, packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
@@ -41,7 +42,7 @@ def _others(axis: int, rank: int) -> list[int]:
 
 
 def _coordinates(call: Call, spatial: list[Term]) -> list[Term]:
-    """For each spatial axis ``[pictures, points]``, in elements; -1 and 1 are the ends, edges or centres of elements."""
+    """For each spatial axis ``[pictures, points]``, in elements; -1 and 1 are the first and last edge, or centre."""
     grid = call.cast(call.tensor(1), DType.DOUBLE if call.dtype(1) == DType.DOUBLE else DType.FLOAT)
     rank = len(spatial)
     shape = packed(call, [sizes(call, 1)[0], term(call, -1), term(call, rank)]).tensor
@@ -55,31 +56,13 @@ def _coordinates(call: Call, spatial: list[Term]) -> list[Term]:
 def _neighbours(call: Call, where: Term, size: Term) -> Neighbours:
     """The taps of points along one axis: one, two or four."""
     mode = call.attribute("mode", "linear")
-    where = _pulled(call, where.round() if mode == "nearest" else where, size)
     if mode == "nearest":
-        return _settled(call, where.at(-1), term(call, 1, where.dtype).at(0, 1, 2), size)
+        return _settled(call, where.round().at(-1), term(call, 1, where.dtype).at(0, 1, 2), size)
     below = where.floor()
     first, number = (-1, 4) if mode in ("cubic", "bicubic") else (0, 2)
     taps = below.at(-1) + (count(call, term(call, number)) + first).to(where.dtype)
     far = (taps - where.at(-1)).abs()
-    return _settled(call, taps, _cubic(far) if number == 4 else 1 - far, size)
-
-
-def _cubic(far: Term) -> Term:
-    near_piece = (far * (_CUBIC + 2) - (_CUBIC + 3)) * far * far + 1
-    far_piece = ((far * _CUBIC - 5 * _CUBIC) * far + 8 * _CUBIC) * far - 4 * _CUBIC
-    return (far > 1).where(far_piece, near_piece)
-
-
-def _pulled(call: Call, where: Term, size: Term) -> Term:
-    """Points beyond the ends, brought inside by ``padding_mode``."""
-    mode = call.attribute("padding_mode", "zeros")
-    last = size.to(where.dtype) - 1
-    if mode == "border":
-        low = 0.0 if call.attribute("align_corners", 0) else 0.5
-        within = where.clip(-low, last + low).equals(where)
-        return within.where(where, where.clip(0, last))
-    return _reflected(call, where, last) if mode == "reflection" else where
+    return _settled(call, taps, cubic(far, _CUBIC) if number == 4 else 1 - far, size)
 
 
 def _settled(call: Call, taps: Term, weights: Term, size: Term) -> Neighbours:
@@ -106,12 +89,11 @@ def affine_grid(call: Call) -> Tensor:
     wanted = given(call, 1).to(DType.INT32)
     spatial = [wanted[axis + 2] for axis in range(rank)]
     lines = [_line(call, size, theta.dtype) for size in spatial]
-    ones = [Term(call, call.emit("OnesLike", line.tensor)) if line.known is None else line * 0 + 1 for line in lines]
     columns = []
     for axis in [*reversed(range(rank)), None]:
         column = term(call, 1, theta.dtype).at(*range(rank))
         for other in range(rank):
-            line = lines[other] if other == axis else ones[other]
+            line = lines[other] if other == axis else lines[other] * 0 + 1
             column = column * line.at(*(place for place in range(rank) if place != other))
         columns.append(column.reshape(-1))
     points = packed(call, columns).tensor

@@ -155,29 +155,26 @@ def _summed(call: Call, tensor: Tensor, slide: Window, shares: list[Term] | list
     return call.cast(result, tensor.dtype)
 
 
-def _indices(call: Call, tensor: Tensor, slide: Window) -> Tensor:
-    """Where the maxima stand, counted over the whole tensor in ONNX's order: of equal ones the first."""
-    positions = [_inside(slide, axis).to(DType.INT64) for axis in range(slide.rank)]
+def _indices(call: Call, values: Tensor, slide: Window) -> Tensor:
+    """Where the maxima stand, counted over the whole tensor in ONNX's order: of equal ones the first.
+
+    One axis after the other: of the largest values along it, the one with the smallest number in row-major order.
+    """
     spatial = [size.to(DType.INT64) for size in slide.sizes]
-    windows = tensor
-    for axis, taps in enumerate(positions):
-        windows = gathered(call, windows, 1 + 2 * axis, taps)
-    axes = call.const(range(2, 2 + 2 * slide.rank, 2), DType.INT32)
-    largest = call.emit("Max", windows, axes, keep_dims=True)
-    places = _flat(call, positions, spatial)
     never = call.const(np.iinfo(np.int64).max, DType.INT64)
-    first = call.emit("Min", call.emit("SelectV2", call.emit("Equal", windows, largest), places.tensor, never), axes)
-    return _stored(call, Term(call, first), spatial)
-
-
-def _flat(call: Call, positions: list[Term], spatial: list[Term]) -> Term:
-    """Row-major numbers of the taps within a picture, ``[1, places, taps, places, taps ..., 1]``."""
-    total = term(call, 0, DType.INT64)
-    for axis, (taps, size) in enumerate(zip(positions, spatial, strict=True)):
-        mine = (1 + 2 * axis, 2 + 2 * axis)
-        others = [place for place in range(2 + 2 * len(spatial)) if place not in mine]
-        total = total * size + taps.at(*others)
-    return total
+    places: Tensor | None = None
+    for axis, size in enumerate(spatial):
+        taps, over = _inside(slide, axis), call.const([axis + 2], DType.INT32)
+        here = taps.to(DType.INT64).at(*range(2, 2 + slide.rank - axis))
+        if places is not None:
+            here = Term(call, gathered(call, places, axis + 1, taps)) * size + here
+        values = gathered(call, values, axis + 1, taps)
+        largest = call.emit("Max", values, over, keep_dims=True)
+        mine = call.emit("SelectV2", call.emit("Equal", values, largest), here.tensor, never)
+        places = call.emit("Min", mine, over)
+        values = call.emit("Squeeze", largest, squeeze_dims=[axis + 2])
+    assert places is not None
+    return _stored(call, Term(call, places), spatial)
 
 
 def _stored(call: Call, places: Term, spatial: list[Term]) -> Tensor:

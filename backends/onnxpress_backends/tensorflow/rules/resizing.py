@@ -207,7 +207,8 @@ def _tensorflow_picks(size: int, out: int, mode: str) -> NDArray[Any]:
     else:
         scale = np.float32(size) / np.float32(out)
         picked = np.floor((places + np.float32(0.5 * ("half_pixel" in mode))) * scale)
-    return np.minimum(picked, size - 1)
+    inside: NDArray[Any] = np.minimum(picked, size - 1)
+    return inside
 
 
 def _extrapolated(call: Call, tensor: Tensor, stretches: Mapping[int, Stretch], layout: Layout) -> Tensor:

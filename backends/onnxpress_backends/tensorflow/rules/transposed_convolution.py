@@ -52,6 +52,11 @@ class Spread:
         return self.size * self.stride + (self.extent - self.stride)
 
     @property
+    def beyond(self) -> Term:
+        """Elements of the output behind the last that the kernel reaches; less than 0: those cut off the end."""
+        return self.before + self.slack - (self.extent - self.stride)
+
+    @property
     def is_same(self) -> bool:
         """Whether TensorFlow's SAME padding cuts off just this."""
         slack, before = self.slack.known, self.before.known
@@ -78,11 +83,11 @@ def conv_transpose(call: Call) -> Laid:
 
 def _taken(call: Call, tensor: Tensor, spreads: Sequence[Spread]) -> Tensor:
     """The part of the whole; where only the end lacks elements that no tap reaches, they are asked for."""
-    reached = [(each.before + each.out).clip(each.full, each.full + (each.stride - 1)) for each in spreads]
+    more = [each.beyond.clip(0, each.stride - 1) for each in spreads]
+    reached = [each.full + extra for each, extra in zip(spreads, more, strict=True)]
     result = _gradient(call, tensor, spreads, reached, "VALID")
     none = (term(call, 0), term(call, 0))
-    pairs = zip(spreads, reached, strict=True)
-    border = [none, *((-each.before, each.before + each.out - whole) for each, whole in pairs), none]
+    border = [none, *((-each.before, each.beyond - extra) for each, extra in zip(spreads, more, strict=True)), none]
     return bordered(call, trimmed(call, result, border), border)
 
 
@@ -99,7 +104,7 @@ def _spreads(call: Call) -> list[Spread]:
     for axis, (size, stride, extent) in enumerate(zip(spatial, strides, reach, strict=True)):
         whole = extent - stride + more[axis]
         if shape or auto in ("SAME_UPPER", "SAME_LOWER"):
-            slack = term(call, shape[len(shape) - len(spatial) + axis]) - size * stride if shape else term(call, 0)
+            slack = term(call, shape[axis - len(spatial)]) - size * stride if shape else term(call, min(whole, 0))
             total = (whole - slack).least(0)
             before = total // 2 if auto == "SAME_UPPER" else total - total // 2
         else:
