@@ -39,11 +39,13 @@ def lowered(
     from onnxpress_backends.tensorflow.expanding import expand
     from onnxpress_backends.tensorflow.inner_constants import bring_inside
     from onnxpress_backends.tensorflow.lowering import Settings, lower
+    from onnxpress_backends.tensorflow.neighbouring_pairs import join_pairs
     from onnxpress_backends.tensorflow.rules import rules
     from onnxpress_backends.tensorflow.weight_quantization import quantize_weights
 
     known = rules() | dict(special or {})
     model = expand(model.clone(), known)
+    join_pairs(model)
     bring_inside(model)
     loop_shapes.infer(model)
     settings = Settings(mode=mode, nhwc=nhwc, training=training, rules=known, opsets=dict(model.opset_imports))
