@@ -20,6 +20,7 @@ BENCHMARKS = (
     "latency",
     "efficientnet_lite0",
     "real_files",
+    "tensorflow_size",
     "tf2onnx_failures",
     "calibration",
 )
