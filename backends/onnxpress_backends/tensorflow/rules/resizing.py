@@ -83,10 +83,13 @@ def _by_scale(size: Term, scale: Term) -> Stretch:
 
 def _by_sizes(call: Call, spatial: Mapping[int, Term]) -> dict[int, Stretch]:
     wanted = given(call, 3).to(DType.INT32)
-    ratios = [wanted[index].to(DType.FLOAT) / size.to(DType.FLOAT) for index, size in enumerate(spatial.values())]
     policy = call.attribute("keep_aspect_ratio_policy", "stretch")
+    outs = [_wanted(call, axis, size, wanted[index]) for index, (axis, size) in enumerate(spatial.items())]
+    ratios = [
+        term(call, 1, DType.FLOAT) if out is size else out.to(DType.FLOAT) / size.to(DType.FLOAT)
+        for out, size in zip(outs, spatial.values(), strict=True)
+    ]
     if policy == "stretch":
-        outs = [_kept(call, axis, wanted[index]) for index, axis in enumerate(spatial)]
         return {
             axis: Stretch(size=spatial[axis], out=out, scale=ratio)
             for axis, out, ratio in zip(spatial, outs, ratios, strict=True)
@@ -98,11 +101,17 @@ def _by_sizes(call: Call, spatial: Mapping[int, Term]) -> dict[int, Stretch]:
     }
 
 
-def _kept(call: Call, axis: int, out: Term) -> Term:
-    """The wanted size, which shape inference may know even if it is computed."""
-    shape = call.output_shape()
-    inferred = None if shape is None else shape[axis]
-    return out if inferred is None else term(call, inferred)
+def _wanted(call: Call, axis: int, size: Term, out: Term) -> Term:
+    """The size that is asked for; `size` itself where shape inference says that the axis stays as it is."""
+    if out.known is not None or call.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return out
+    before, after = call.node.inputs[0], call.node.outputs[0]
+    if before is None or before.shape is None or after.shape is None:
+        return out
+    dim = after.shape[axis]
+    if dim == before.shape[axis] and (isinstance(dim, int) or dim.value is not None):
+        return size
+    return term(call, dim) if isinstance(dim, int) else out
 
 
 def _changed(stretches: Mapping[int, Stretch]) -> dict[int, Stretch]:

@@ -112,6 +112,17 @@ def test_axes_of_nhwc_models(agree: Agree):
     assert "Transpose" not in ops
 
 
+def test_axes_that_stay_as_they_are_though_sizes_are_computed(agree: Agree):
+    text = """agraph (float[N,3,H,W] x) => (float[N,3,a,b] y) {
+        nc = Shape<start = 0, end = 2>(x) hw = Shape<start = 2>(x)
+        two = Constant<value_int = 2>() more = Mul(hw, two) sizes = Concat<axis = 0>(nc, more)
+        y = Resize<mode = "linear">(x, , , sizes)
+    }"""
+    ops = agree(text, {"x": normal(2, 3, 4, 5)})
+    assert ops.count("ResizeBilinear") == 1
+    assert "Sum" not in ops
+
+
 def test_upsample(agree: Agree):
     scales = np.array([1, 1, 2, 1.5], np.float32)
     for opset, inputs, attributes in (
