@@ -12,6 +12,7 @@ from onnxpress_backends.tensorflow.constants import Arrangement
 from onnxpress_backends.tensorflow.functions import Function
 from onnxpress_backends.tensorflow.graph import Graph, Tensor
 from onnxpress_backends.tensorflow.layouts import Layout
+from onnxpress_backends.tensorflow.sequences import Items
 from onnxpress_backends.tensorflow.values import Laid, Value
 
 
@@ -50,5 +51,8 @@ class Captured(Value):
 
 
 def captured(outer: Value, graph: Graph) -> Value:
-    """`outer` as the function `graph` sees it."""
+    """`outer` as the function `graph` sees it; a sequence by its elements."""
+    if isinstance(outer, Items):
+        items = tuple(captured(item, graph) for item in outer.items)
+        return Items(graph=graph, name=outer.name, dtype=outer.dtype, shape=None, items=items)
     return Captured(graph=graph, name=outer.name, dtype=outer.dtype, shape=outer.shape, outer=outer)

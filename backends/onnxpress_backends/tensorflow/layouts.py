@@ -91,3 +91,14 @@ def moves_nothing(perm: Sequence[int], shape: Sequence[int | None]) -> bool:
     """Whether a transposition of a tensor of this shape leaves every element in its place in memory."""
     kept = [axis for axis in perm if shape[axis] != 1]
     return all(before < after for before, after in pairwise(kept))
+
+
+def common_shape(shapes: Sequence[Shape | None]) -> Shape | None:
+    """What is known of a shape that is one of several."""
+    first, *rest = shapes
+    if first is None or any(shape is None or len(shape) != len(first) for shape in rest):
+        return None
+    return tuple(
+        size if all(shape is not None and shape[axis] == size for shape in rest) else None
+        for axis, size in enumerate(first)
+    )

@@ -170,6 +170,8 @@ def lower(model: ir.Model, settings: Settings) -> Graph:
 
 
 def _declare(scope: Scope, value: ir.Value) -> None:
+    if isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
+        raise UnsupportedModel(f"input {value.name!r} is a sequence or optional; TensorFlow's graphs take tensors")
     shape = shape_of(value)
     dtype = of_onnx(value.dtype, f"input {value.name!r}")
     layout = _outside(shape, scope.settings)

@@ -48,6 +48,7 @@ FAMILIES = (
     "resizing",
     "scattering",
     "scattering_windows",
+    "sequence_editing",
     "slicing",
     "softmax",
     "spectra",

@@ -8,7 +8,7 @@ from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.functions import Function, share
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, Shape, logical
+from onnxpress_backends.tensorflow.layouts import Layout, Shape, common_shape, logical
 from onnxpress_backends.tensorflow.values import Laid, Value
 
 _BRANCHES = ("then_branch", "else_branch")
@@ -24,7 +24,7 @@ def choose(call: Call) -> Sequence[Laid | Value]:
     layouts: list[Layout | None] = []
     shapes: list[Shape | None] = []
     for one, two in zip(then, otherwise, strict=True):
-        layout, shape = _common_layout(one, two), _common_shape(one.shape, two.shape)
+        layout, shape = _common_layout(one, two), common_shape([one.shape, two.shape])
         layouts.append(layout)
         shapes.append(shape if shape is None or layout is None else layout.arrange(shape))
     for function, values in zip(functions, (then, otherwise), strict=True):
@@ -63,12 +63,6 @@ def _common_layout(one: Value, two: Value) -> Layout | None:
         return None
     layouts = [value.permuted.layout for value in (one, two) if value.constant is None]
     return next((layout for layout in layouts if layout is not None and not layout.is_logical), logical(one.rank))
-
-
-def _common_shape(one: Shape | None, two: Shape | None) -> Shape | None:
-    if one is None or two is None or len(one) != len(two):
-        return None
-    return tuple(size if size == other else None for size, other in zip(one, two, strict=True))
 
 
 RULES: Mapping[str, Rule] = {

@@ -15,7 +15,7 @@ from onnxpress_backends.tensorflow.carrying import Begun, Collected, Layouts, St
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.iterating import Iteration, size
-from onnxpress_backends.tensorflow.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layouts import logical, without
 from onnxpress_backends.tensorflow.rules.branching import scalar
 from onnxpress_backends.tensorflow.values import Laid, Value
 
@@ -109,8 +109,7 @@ def _slice(iteration: Iteration, source: Value, axis: int, *, reverse: bool) -> 
     item = pen.emit("GatherV2", tensor, index, pen.const(place, DType.INT32))
     if layout is None:
         return Laid(item, None)
-    gone = axis % layout.rank
-    return Laid(item, Layout(tuple(other - (other > gone) for other in layout.perm if other != gone)))
+    return Laid(item, without(layout, [axis % layout.rank]))
 
 
 def _limit(call: Call) -> Tensor | None:
