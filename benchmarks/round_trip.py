@@ -7,6 +7,7 @@ back.pb`` make; both run in TensorFlow sessions of one thread, in turns, on one 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import time
@@ -73,9 +74,14 @@ def ratio(graphs: Mapping[str, tuple[Any, str, str]], image: Any, runs: int) -> 
 
 
 def elements(model: Any) -> int:
-    """Elements of the floating-point initialisers of a model."""
+    """Parameters of a model: elements of its floating-point initialisers, equal ones counted once.
+
+    Those of fewer than eight elements are sizes and limits rather than weights, and left out.
+    """
     tensors = [value.const_value for value in model.graph.initializers.values()]
-    return sum(tensor.size for tensor in tensors if tensor.dtype.is_floating_point() and tensor.size > 1)
+    arrays = [tensor.numpy() for tensor in tensors if tensor.dtype.is_floating_point() and tensor.size >= 8]
+    distinct = {hashlib.sha256(array.tobytes()).digest(): array.size for array in arrays}
+    return sum(distinct.values())
 
 
 def signature(model: Any) -> list[tuple[str, str, str]]:

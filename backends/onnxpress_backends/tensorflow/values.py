@@ -122,8 +122,8 @@ class Value:
         assert self.shape is not None
         plain = [(given, tensor) for given, tensor in self.forms.items() if given is not None and given.split is None]
         for given, tensor in plain:
-            if moves_nothing(move(given, layout), given.arrange(self.shape)) and self.shape.count(None) <= 1:
-                return self._reshape(tensor, layout.arrange(self.shape))
+            if moves_nothing(move(given, layout), given.arrange(self.shape)):
+                return self._reshape_ones(tensor, given.arrange(self.shape), layout.arrange(self.shape))
         given, tensor = plain[0]
         return self._transpose(tensor, move(given, layout))
 
@@ -145,6 +145,17 @@ class Value:
             tensor = tensor.node.inputs[0]
         sizes = np.array([-1 if size is None else size for size in shape], np.int32)
         return Tensor(self.graph.add("Reshape", tensor, self.graph.constant(sizes), name=f"{self.name}/Reshape"))
+
+    def _reshape_ones(self, tensor: Tensor, before: Shape, after: Shape) -> Tensor:
+        """Axes of size 1 in other places; several sizes may be unknown, for none of them is spelt."""
+        if after.count(None) <= 1:
+            return self._reshape(tensor, after)
+        gone = [axis for axis, size in enumerate(before) if size == 1]
+        tensor = Tensor(self.graph.add("Squeeze", tensor, squeeze_dims=gone, name=f"{self.name}/Squeeze"))
+        for axis in (axis for axis, size in enumerate(after) if size == 1):
+            place = self.graph.constant(np.array(axis, np.int32))
+            tensor = Tensor(self.graph.add("ExpandDims", tensor, place, name=f"{self.name}/ExpandDims"))
+        return tensor
 
     def _transpose(self, tensor: Tensor, perm: tuple[int, ...]) -> Tensor:
         order = self.graph.constant(np.array(perm, np.int32))
