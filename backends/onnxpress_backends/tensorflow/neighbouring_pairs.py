@@ -25,9 +25,8 @@ def join_pairs(model: ir.Model) -> None:
 
 
 def _is_scalar(node: ir.Node) -> bool:
-    scale = node.inputs[1]
-    sizes = None if scale is None else scale.shape
-    return sizes is not None and list(sizes) in ([], [1]) and not node.attributes.get_int("block_size", 0)
+    scale = None if node.inputs[1] is None else ir.convenience.get_const_tensor(node.inputs[1])
+    return scale is not None and scale.size == 1 and not node.attributes.get_int("block_size", 0)
 
 
 def _between(dequantize: ir.Node) -> list[ir.Node]:

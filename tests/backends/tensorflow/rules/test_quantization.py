@@ -132,6 +132,26 @@ def test_fake_quantisation_differs_at_most_at_one_element_in_ten_thousand(
     assert np.mean(steps > 0.001) <= 1e-4
 
 
+@pytest.mark.parametrize("dtype", ["int16", "uint16"])
+def test_fake_quantisation_to_16_bits_is_a_step_off_at_one_element_in_a_thousand(
+    run_tensorflow: Run, dtype: str
+) -> None:
+    """FakeQuant counts the steps from the least number, in float32, which resolves 1/256 of a step up there."""
+    limits = np.iinfo(dtype)
+    model = graph(
+        "q = QuantizeLinear(x, s, z) y = DequantizeLinear(q, s, z)",
+        x="float[8,4,128,128] x",
+        s=np.float32(0.00013),
+        z=np.array((limits.min + limits.max) // 2, dtype),
+    )
+    x = np.random.default_rng(3).normal(size=(8, 4, 128, 128)).astype(np.float32)
+    (actual,) = run_tensorflow(model, {"x": x}).values()
+    (expected,) = Session(model).run({"x": x}).values()
+    steps = np.abs(actual - expected) / np.float32(0.00013)
+    assert steps.max() < 1.01
+    assert np.mean(steps > 0.1) <= 1e-3
+
+
 @pytest.mark.parametrize("mode", ["float", "quantize-weights"])
 def test_float_modes_leave_nothing(run_tensorflow: Run, agree: Agree, mode: str) -> None:
     model = pair(0.1, np.uint8(7))
@@ -195,10 +215,9 @@ def test_a_range_beyond_float32_is_computed(agree: Agree) -> None:
 
 @pytest.mark.parametrize("mode", ["exact", "fake-quant", "float"])
 def test_integers_that_are_needed_are_integers(agree: Agree, mode: str) -> None:
-    body = """q = QuantizeLinear(x, s, z) t = Transpose<perm=[0,2,3,1]>(q) r = Reshape(t, shape)
-              y = DequantizeLinear(r, s, z)"""
-    shape = np.array([2, 6, 24])
-    model = graph(body, s=np.float32(0.01), z=np.uint8(128), shape=shape)
+    body = """q = QuantizeLinear(x, s, z) t = Transpose<perm=[0,2,3,1]>(q) c = Concat<axis=1>(t, t)
+              r = Reshape(c, shape) y = DequantizeLinear(r, s, z)"""
+    model = graph(body, s=np.float32(0.01), z=np.uint8(128), shape=np.array([2, 12, 24]))
     agree(model, {"x": X}, rtol=0, atol=0, mode=mode)
 
 
