@@ -1,6 +1,8 @@
 """Slice: numpy's ``x[start:end:step]`` along some axes, which is TensorFlow's StridedSlice along all of them.
 
-Both clamp what lies outside in the same way; starts, ends, axes and steps may be computed when the model runs.
+Bounds that lie outside are clamped alike but for one: going backwards, ONNX starts at the first element where it is
+told to start before it, and TensorFlow then takes none.  Starts, ends, axes and steps may be computed when the model
+runs.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import numpy as np
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.terms import Term, given, term
+from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 _FAR = 2**31 - 1
@@ -23,9 +25,10 @@ def slice_(call: Call) -> Laid:
     """Slice, in the layout that the input has."""
     rank = call.rank(0)
     tensor, layout = call.value(0).permuted
-    places = _places(call, layout or logical(rank))
-    starts, ends = (_bounded(given(call, index)) for index in (1, 2))
-    steps = _bounded(given(call, 4)) if call.has(4) else None
+    axes = _axes(call)
+    places = _places(axes, layout or logical(rank))
+    ends, steps = _bounded(given(call, 2)), _bounded(given(call, 4)) if call.has(4) else None
+    starts = _bounded(_clamped(axes, given(call, 1), steps))
     begin, end = _spread(places, starts, [0] * rank), _spread(places, ends, [_FAR] * rank)
     stride = term(call, [1] * rank) if steps is None else _spread(places, steps, [1] * rank)
     if any(part.known is None for part in (begin, end, stride)):
@@ -35,17 +38,34 @@ def slice_(call: Call) -> Laid:
     return Laid(call.emit("StridedSlice", tensor, *bounds, begin_mask=free, end_mask=free), layout)
 
 
-def _places(call: Call, layout: Layout) -> Term:
-    """Where the axes are in memory, an INT32 vector."""
-    where = term(call, [layout.axis(axis) for axis in range(layout.rank)])
-    if not call.has(3):
-        return term(call, (where.known if where.known is not None else [])[: call.sizes(1)[0]])
-    axes = given(call, 3).to(DType.INT32) % layout.rank
-    if axes.known is not None:
-        return term(call, [layout.axis(int(axis)) for axis in axes.known])
-    if layout.is_logical:
-        return axes
-    return Term(call, call.emit("GatherV2", where.tensor, axes.tensor, call.const(0, DType.INT32)))
+def _axes(call: Call) -> Term:
+    """The ONNX axes, not negative, an INT32 vector."""
+    if call.has(3):
+        return given(call, 3).to(DType.INT32) % call.rank(0)
+    return term(call, range(call.sizes(1)[0]))
+
+
+def _places(axes: Term, layout: Layout) -> Term:
+    """Where the axes are in memory."""
+    return axes if layout.is_logical else _picked(term(axes.call, np.argsort(layout.perm)), axes)
+
+
+def _picked(vector: Term, index: Term) -> Term:
+    call = vector.call
+    if vector.known is not None and index.known is not None:
+        return Term(call, vector.known[index.known])
+    return Term(call, call.emit("GatherV2", vector.tensor, index.tensor, call.const(0, DType.INT32)))
+
+
+def _clamped(axes: Term, starts: Term, steps: Term | None) -> Term:
+    """Starts of which those of negative steps are not before the first element."""
+    forward = steps is None or (steps.known is not None and (steps.known > 0).all())
+    if steps is None or forward or (starts.known is not None and (starts.known >= 0).all()):
+        return starts
+    dims = _picked(packed(axes.call, sizes(axes.call, 0, DType.INT64)), axes)
+    starts = starts.to(DType.INT64)
+    inside = (starts < 0).where((starts + dims).least(0), starts)
+    return (steps < 0).where(inside, starts)
 
 
 def _bounded(vector: Term) -> Term:

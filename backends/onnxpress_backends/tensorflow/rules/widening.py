@@ -25,6 +25,7 @@ WIDER: Mapping[DType, DType] = {
 """The type of a kernel that holds every value of a type that may have none."""
 
 LACKING: Mapping[str, frozenset[DType]] = {
+    "Tile": frozenset({DType.UINT16}),
     "TruncateMod": frozenset(WIDER),
 }
 """Types that an operator has no CPU kernel for, of those it is defined for (TensorFlow 2.21)."""

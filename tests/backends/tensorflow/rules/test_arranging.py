@@ -1,0 +1,119 @@
+"""Reshape, Flatten, Squeeze, Unsqueeze and Transpose: of constants, of sizes that are not known, through layouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from one_node import FEW, case, normal
+from onnxpress.errors import UnsupportedModel
+from onnxpress.testing import model
+
+Agree = Callable[..., list[str]]
+
+
+@st.composite
+def regroupings(draw: st.DrawFn) -> tuple[list[int], list[int]]:
+    """A shape, and one that the same elements have: neighbours joined, axes split, ones put in."""
+    shape = draw(st.lists(st.sampled_from([1, 2, 3, 4]), min_size=1, max_size=4))
+    factors = [factor for size in shape for factor in {4: [2, 2], 1: [1]}.get(size, [size])]
+    target: list[int] = []
+    for factor in factors:
+        if target and draw(st.booleans()):
+            target[-1] *= factor
+        else:
+            target.append(factor)
+    return shape, target + [1] * draw(st.integers(0, 1))
+
+
+@FEW
+@given(shapes=regroupings(), data=st.data())
+def test_reshape_of_a_transposed_tensor(agree: Agree, shapes: tuple[list[int], list[int]], data: st.DataObject):
+    shape, target = shapes
+    order = data.draw(st.permutations(range(len(shape))))
+    stored = [shape[order.index(axis)] for axis in range(len(shape))]
+    unknown = data.draw(st.integers(0, len(target) - 1))
+    sizes = [-1 if axis == unknown else size for axis, size in enumerate(target)]
+    dims = ",".join(map(str, stored))
+    numbers = ", ".join(map(str, sizes))
+    text = (
+        f"agraph (float[{dims}] x) => (float[{','.join('abcdefgh'[: len(target)])}] y) <int64[{len(target)}] s = "
+        f"{{{numbers}}}> {{ c = Transpose<perm = {order}>(x) r = Relu(c) y = Reshape(r, s) }}"
+    )
+    agree(text, {"x": normal(*stored)})
+
+
+@pytest.mark.parametrize("allow_zero", [0, 1])
+def test_reshape_to_a_computed_shape(agree: Agree, allow_zero: int):
+    shapes = [((2, 3, 4), (4, 3, 2, 1)), ((2, 3, 4), (-1, 6))]
+    shapes += [((2, 0, 4), (3, 0, 7))] if allow_zero else [((2, 3, 4), (0, -1)), ((2, 0, 4), (0, 0, 4))]
+    for shape, target in shapes:
+        node = case("Reshape", {"x": normal(*shape), "s": np.array(target)}, allowzero=allow_zero)
+        agree(node.model, node.feeds)
+
+
+def test_reshape_to_a_shape_of_unknown_length_is_refused(agree: Agree):
+    parsed = model("agraph (float[n,4] x, int64[k] s) => (float[a] y) { y = Reshape(x, s) }")
+    parsed.graph.outputs[0].shape = None
+    with pytest.raises(
+        UnsupportedModel, match=r"\(Reshape, inputs \[\?, 4\], \[\?\]\): the shape of input 1 must be known"
+    ):
+        agree(parsed, {"x": normal(2, 4), "s": np.array([8])})
+
+
+def test_reshape_by_the_sizes_of_another_tensor_is_a_constant(agree: Agree):
+    text = """agraph (float[2,3,4,5] x, float[2,7] z) => (float[a,b] y) {
+        n = Shape(z) zero = Constant<value = int64 {0}>() one = Constant<value = int64[1] {-1}>()
+        first = Gather(n, zero) axis = Constant<value = int64[1] {0}>() row = Unsqueeze(first, axis)
+        s = Concat<axis = 0>(row, one) y = Reshape(x, s) }"""
+    ops = agree(text, {"x": normal(2, 3, 4, 5), "z": normal(2, 7)})
+    assert sorted(ops) == ["Const", "Placeholder", "Placeholder", "Reshape"]
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, -1])
+def test_flatten(agree: Agree, axis: int):
+    for unknown in ((), ("x",)):
+        node = case("Flatten", {"x": normal(2, 3, 4)}, unknown=unknown, axis=axis)
+        agree(node.model, node.feeds)
+
+
+@pytest.mark.parametrize("constants", [(), ("axes",)])
+@pytest.mark.parametrize("unknown", [(), ("x",)])
+def test_squeeze_and_unsqueeze(agree: Agree, constants: tuple[str, ...], unknown: tuple[str, ...]):
+    for axes in ([0], [-2, 0], [1, 3]):
+        node = case("Unsqueeze", {"x": normal(2, 3, 4), "axes": np.array(axes)}, constants=constants, unknown=unknown)
+        agree(node.model, node.feeds)
+    for axes in ([0], [0, -2], [2]):
+        node = case("Squeeze", {"x": normal(1, 3, 1, 4), "axes": np.array(axes)}, constants=constants, unknown=unknown)
+        agree(node.model, node.feeds)
+
+
+def test_squeeze_of_all_axes_of_size_one(agree: Agree):
+    for unknown in ((), ("x",)):
+        node = case("Squeeze", {"x": normal(1, 3, 1, 4)}, unknown=unknown)
+        agree(node.model, node.feeds)
+
+
+def test_pooled_channels_need_no_transpose(agree: Agree):
+    text = """agraph (float[2,5,6,4] x) => (float[a,b] y) <int64[2] axes = {2, 3}> {
+        c = Transpose<perm = [0, 3, 1, 2]>(x) p = GlobalAveragePool(c) q = Squeeze(p, axes) u = Unsqueeze(q, axes)
+        m = Mul(c, u) g = GlobalAveragePool(m) y = Flatten(g) }"""
+    assert "Transpose" not in agree(text, {"x": normal(2, 5, 6, 4)})
+
+
+def test_transpose_is_a_change_of_tag_until_something_needs_it(agree: Agree):
+    text = """agraph (float[2,3,4] x) => (float[2,3,4] y) {
+        a = Transpose<perm = [2, 0, 1]>(x) b = Relu(a) y = Transpose<perm = [1, 2, 0]>(b) }"""
+    assert agree(text, {"x": normal(2, 3, 4)}) == ["Placeholder", "Relu"]
+    assert "Transpose" in agree("agraph (float[2,3] x) => (float[3,2] y) { y = Transpose(x) }", {"x": normal(2, 3)})
+
+
+def test_transpose_without_a_rank_is_refused(agree: Agree):
+    parsed = model("agraph (float x) => (float y) { y = Transpose(x) }")
+    parsed.graph.inputs[0].shape = None
+    with pytest.raises(UnsupportedModel, match="the rank of the input must be known to reverse its axes"):
+        agree(parsed, {"x": normal(2, 3)})
