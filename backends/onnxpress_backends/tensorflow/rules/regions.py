@@ -24,7 +24,7 @@ class Bins:
 
     Attributes:
         looks: What each place looks at, its taps last.
-        used: Whether the bin has the place.
+        used: Whether the bin has the place; for all bins of a region alike, ``[regions, 1, places]``, or for each.
         number: How many places it has, ``[regions, 1]`` or ``[regions, bins]``.
     """
 
@@ -83,8 +83,7 @@ def _points(call: Call, start: Term, end: Term, bins: int, size: Term) -> Bins:
     near = where.clip(-1, size.to(kind)).equals(where) & (number > 0)
     looks = linear(where.clip(0, size.to(kind) - 1), size)
     looks = Neighbours(positions=looks.positions, weights=near.at(3).where(looks.weights, 0))
-    used = (steps < number.least(1)) & where.equals(where)
-    return Bins(looks=looks, used=used, number=number.reshape(-1, 1))
+    return Bins(looks=looks, used=steps < number.least(1), number=number.reshape(-1, 1))
 
 
 def _elements(call: Call, start: Term, end: Term, bins: int, size: Term) -> Bins:

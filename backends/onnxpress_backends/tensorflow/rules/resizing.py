@@ -8,6 +8,7 @@ both pick the same elements.  Where a size is not known and the scale is whole, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,14 +29,13 @@ _CROP = "tf_crop_and_resize"
 
 
 def resize(call: Call) -> Laid:
-    """Resize of opset 11 and later."""
-    mode = call.attribute("coordinate_transformation_mode", "half_pixel")
-    return _resized(call, _stretches(call, mode == _CROP), mode, call.attribute("nearest_mode", "round_prefer_floor"))
-
-
-def resize_or_older(call: Call) -> Laid:
     """Resize; that of opset 10 is an Upsample that can shrink."""
-    return resize(call) if call.opset >= 11 else upsample(call)
+    if call.opset < 11:
+        return upsample(call)
+    mode = call.attribute("coordinate_transformation_mode", "half_pixel")
+    stretches = _stretches(call)
+    changed = _cropped(call, stretches) if mode == _CROP else _changed(stretches)
+    return _resized(call, changed, mode, call.attribute("nearest_mode", "round_prefer_floor"))
 
 
 def upsample(call: Call) -> Laid:
@@ -47,26 +47,29 @@ def upsample(call: Call) -> Laid:
     return _resized(call, _changed(stretches), "asymmetric", "floor")
 
 
-def _stretches(call: Call, crop: bool) -> dict[int, Stretch]:
-    """The axes that change, and how."""
+def _stretches(call: Call) -> dict[int, Stretch]:
+    """How the axes that are named change."""
     spatial = sizes(call, 0)
-    rank = len(spatial)
-    axes = [axis % rank for axis in call.attribute("axes") or range(rank)]
-    if _given(call, 2):
-        scales = given(call, 2).to(DType.FLOAT)
-        stretches = {axis: _by_scale(spatial[axis], scales[index]) for index, axis in enumerate(axes)}
-    else:
-        stretches = _by_sizes(call, {axis: spatial[axis] for axis in axes})
-    if not crop:
-        return _changed(stretches)
+    axes = _axes(call)
+    if not _given(call, 2):
+        return _by_sizes(call, {axis: spatial[axis] for axis in axes})
+    scales = given(call, 2).to(DType.FLOAT)
+    return {axis: _by_scale(spatial[axis], scales[index]) for index, axis in enumerate(axes)}
+
+
+def _axes(call: Call) -> list[int]:
+    rank = call.rank(0)
+    return [axis % rank for axis in call.attribute("axes") or range(rank)]
+
+
+def _cropped(call: Call, stretches: Mapping[int, Stretch]) -> dict[int, Stretch]:
+    """The axes that change or are cropped, with the part that is left."""
     roi = given(call, 1).to(DType.FLOAT)
+    axes = _axes(call)
     parts = {axis: (roi[index], roi[index + len(axes)]) for index, axis in enumerate(axes)}
-    cropped = {
-        axis: Stretch(size=each.size, out=each.out, scale=each.scale, crop=parts[axis])
-        for axis, each in stretches.items()
-    }
-    whole = {axis for axis, (start, end) in parts.items() if start.known == 0 and end.known == 1}
-    return {axis: each for axis, each in cropped.items() if axis not in whole or axis in _changed(stretches)}
+    cropped = {axis for axis, (start, end) in parts.items() if start.known != 0 or end.known != 1}
+    changed = cropped | _changed(stretches).keys()
+    return {axis: replace(each, crop=parts[axis]) for axis, each in stretches.items() if axis in changed}
 
 
 def _given(call: Call, index: int) -> bool:
@@ -183,14 +186,14 @@ def _alike(call: Call, axes: Sequence[Stretch], mode: str, rounding: str | None)
     floats = call.dtype(0) in (DType.FLOAT, DType.HALF, DType.BFLOAT16)
     linear = call.attribute("mode") == "linear" and mode != "tf_half_pixel_for_nn"
     single = mode == "pytorch_half_pixel" and any(axis.out.known is None or axis.out.known < 2 for axis in axes)
-    return convention if floats and linear and not single and all(_full(axis) for axis in axes) else None
+    return convention if floats and linear and not single and all(_full(call, axis) for axis in axes) else None
 
 
-def _full(axis: Stretch) -> bool:
+def _full(call: Call, axis: Stretch) -> bool:
     """Whether the scale is what TensorFlow takes it to be, ``out / size``."""
     size, out, scale = axis.size.known, axis.out.known, axis.scale.known
     if scale is None:
-        return True
+        return _given(call, 3) and call.attribute("keep_aspect_ratio_policy", "stretch") == "stretch"
     if size is None or out is None:
         return float(scale).is_integer()
     return bool(np.float32(out) / np.float32(size) == scale)
@@ -234,6 +237,6 @@ def _extrapolated(call: Call, tensor: Tensor, stretches: Mapping[int, Stretch], 
 
 
 RULES: Mapping[str, Rule] = {
-    "Resize": resize_or_older,
+    "Resize": resize,
     "Upsample": upsample,
 }

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from one_node import FEW, case, normal
@@ -22,7 +22,7 @@ def regions(seed: int, number: int) -> np.ndarray:
     return np.concatenate([start, start + random.random((number, 2)) * 8], axis=1).astype(np.float32)
 
 
-@FEW
+@settings(FEW, max_examples=6)
 @given(seed=st.integers(0, 99), ratio=st.integers(0, 2), scale=st.sampled_from([1.0, 0.5]), size=st.integers(1, 3))
 @pytest.mark.parametrize("mode", ["avg", "max"])
 @pytest.mark.parametrize("coordinates", ["half_pixel", "output_half_pixel"])
@@ -48,7 +48,7 @@ def test_no_regions(run_tensorflow: Callable[..., dict[str, np.ndarray]]):
     assert run_tensorflow(node.model, node.feeds)["y0"].shape == (0, 3, 2, 2)
 
 
-@FEW
+@settings(FEW, max_examples=6)
 @given(seed=st.integers(0, 99), scale=st.sampled_from([1.0, 0.5]), shape=st.sampled_from([[1, 1], [2, 3], [4, 4]]))
 def test_max_pool(agree: Agree, seed: int, scale: float, shape: list[int]):
     corners = np.abs(np.round(regions(seed, 3)))

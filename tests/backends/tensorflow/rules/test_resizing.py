@@ -56,10 +56,21 @@ def test_antialias(agree: Agree, interpolation: str, constants: tuple[str, ...])
 
 
 @pytest.mark.parametrize("policy", ["not_larger", "not_smaller"])
-def test_aspect_ratio(agree: Agree, policy: str):
-    inputs = {"x": normal(1, 2, 5, 8), "r": None, "s": None, "z": np.array([9, 11])}
-    node = case("Resize", inputs, opset=19, axes=[3, 2], keep_aspect_ratio_policy=policy)
+@pytest.mark.parametrize("constants", [("z",), ()])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_aspect_ratio(agree: Agree, policy: str, constants: tuple[str, ...], mode: str):
+    inputs = {"x": normal(2, 1, 6, 5), "r": None, "s": None, "z": np.array([7, 8])}
+    attributes = {"axes": [3, 2], "keep_aspect_ratio_policy": policy, "mode": mode}
+    node = case("Resize", inputs, constants=constants, opset=19, **attributes)
     agree(node.model, node.feeds)
+
+
+def test_computed_scales_that_do_not_divide(agree: Agree):
+    text = """agraph (float[1,1,5,4] x, float[2] s) => (float[1,1,a,b] y) {
+        one = Constant<value_floats = [1.0, 1.0]>() all = Concat<axis = 0>(one, s)
+        y = Resize<mode = "linear">(x, , all)
+    }"""
+    agree(text, {"x": normal(1, 1, 5, 4), "s": np.array([1.3, 2.6], np.float32)})
 
 
 @pytest.mark.parametrize("constants", [("r", "z"), ()])
