@@ -186,6 +186,24 @@ def test_simulated_quantisation_comes_back_as_it_went(tmp_path: Path, tf: Any) -
         assert one[2] == other[2]
 
 
+def test_a_quantised_network_comes_back_as_it_went(small: ir.Model, tmp_path: Path, tf: Any) -> None:
+    """QDQ -> FakeQuant -> QDQ: the same grids, the same integers, the same numbers."""
+    emitted(small, tmp_path, "fake-quant")
+    again = convert(tmp_path / "fake-quant.pb").model
+    assert [scale for *_, scale in pairs(again)] == [scale for *_, scale in pairs(small)]
+    feeds = {"x": numbers(64, 4, 16, 16, seed=9)}
+    (expected,), (actual,) = (Session(model, threads=1).run(feeds).values() for model in (small, again))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=1e-6)
+    sizes = [sum(weight.size for weight in stored_weights(model)) for model in (small, again)]
+    assert sizes[0] == sizes[1]
+
+
+def stored_weights(model: ir.Model) -> list[Any]:
+    constants = [value.const_value for value in model.graph.initializers.values()]
+    eight = (ir.DataType.INT8, ir.DataType.UINT8)
+    return [each.numpy() for each in constants if each is not None and each.dtype in eight and each.size > 8]
+
+
 @pytest.mark.long
 def test_mobilenet(tmp_path: Path, tf: Any) -> None:
     network = build("MobileNetV2")
