@@ -93,7 +93,7 @@ def _count(call: Call, arrays: Sequence[NDArray[Any] | None]) -> float:
     if call.node.op_type == "ConstantOfShape" and first is not None:
         return float(prod(int(size) for size in first))
     if call.node.op_type == "Range":
-        start, limit, delta = (float(array) for array in arrays if array is not None)
+        start, limit, delta = (float(array.item()) for array in arrays if array is not None)
         return abs((limit - start) / delta) if delta else 0.0
     if call.node.op_type == "Expand" and first is not None and arrays[1] is not None:
         return float(first.size * prod(int(size) for size in arrays[1]))

@@ -6,7 +6,7 @@ part whose axes lie together and in order in memory is a reshape of the tensor a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import prod
 
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
@@ -166,14 +166,20 @@ def unsqueeze(call: Call) -> Laid | Tensor:
     if "axes" not in call.node.attributes and call.constant(1) is None:
         return _to_computed(call)
     axes = call.integers("axes", 1) or []
+    if call.value(0).shape is None and (len(axes) == 1 or min(axes, default=0) >= 0):
+        return _with_axes(call, axes)
     rank = call.rank(0) + len(axes)
     new = {axis % rank for axis in axes}
     shape = iter(call.shape(0))
     target = tuple(1 if axis in new else next(shape) for axis in range(rank))
     if target.count(None) <= 1:
         return _through(call, call.shape(0), target)
+    return _with_axes(call, new)
+
+
+def _with_axes(call: Call, axes: Collection[int]) -> Tensor:
     tensor = call.tensor(0)
-    for axis in sorted(new):
+    for axis in sorted(axes):
         tensor = call.emit("ExpandDims", tensor, call.const(axis, DType.INT32))
     return tensor
 

@@ -54,7 +54,8 @@ def constant_of_shape(call: Call) -> Tensor:
 
 def numbers(call: Call) -> Tensor:
     """Range: ``start + i * delta`` for as many i as stay below the limit; TensorFlow has no empty ones."""
-    first, limit, step = (given(call, index) for index in range(3))
+    terms = [given(call, index) for index in range(3)]
+    first, limit, step = (each if call.value(index).shape == () else _scalar(each) for index, each in enumerate(terms))
     dtype = call.dtype(0)
     if dtype in (DType.INT32, DType.INT64) and step.known is not None:
         end = limit.least(first) if int(step.known) > 0 else limit.most(first)
