@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 import pytest
-from frozen_graphs import FrozenGraph
 
 import onnxpress
+from frozen_graphs import FrozenGraph
 from onnxpress.errors import UnsupportedModel
 from onnxpress.runtime import Session
 from onnxpress.testing import model
@@ -108,7 +108,7 @@ def test_more_than_two_gigabytes_are_refused_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(graph_def, "LARGEST", 100)
-    with pytest.raises(UnsupportedModel, match="at most 2 GB.*write a SavedModel"):
+    with pytest.raises(UnsupportedModel, match=r"at most 2 GB.*write a SavedModel"):
         emit(network(), tmp_path / "net.pb")
     assert not list(tmp_path.iterdir())
 
