@@ -233,3 +233,10 @@ def packed(call: Call, terms: Sequence[Term]) -> Term:
     if len(known) == len(terms):
         return Term(call, np.stack(known))
     return Term(call, call.emit("Pack", [each.tensor for each in terms]))
+
+
+def reshaped(call: Call, tensor: Tensor, shape: Sequence[Term]) -> Tensor:
+    """`tensor` of a shape; when one size of it is not known, that is what is left."""
+    unknown = [axis for axis, size in enumerate(shape) if size.known is None]
+    left = [term(call, -1, size.dtype) if [axis] == unknown else size for axis, size in enumerate(shape)]
+    return call.emit("Reshape", tensor, packed(call, left).tensor)

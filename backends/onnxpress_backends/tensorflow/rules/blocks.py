@@ -1,43 +1,46 @@
-"""Depth to space and back.  Channels last, TensorFlow's order of a block's elements is ONNX's DCR; CRD permutes it."""
+"""Depth to space and back.  Channels last, TensorFlow's order in a block is ONNX's DCR; CRD needs a transposition."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
+from onnxpress_backends.tensorflow.terms import Term, reshaped, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 
 def depth_to_space(call: Call) -> Laid:
     """Channels become blocks of elements."""
-    tensor, block = call.tensor(0, channels_last(4)), call.attribute("blocksize")
-    if call.attribute("mode", "DCR") == "CRD":
-        channels = _channels(call)
-        order = np.arange(channels).reshape(channels // block**2, block**2).T
-        tensor = call.emit("GatherV2", tensor, call.const(order.reshape(-1), DType.INT32), call.const(3, DType.INT32))
-    return Laid(call.emit("DepthToSpace", tensor, block_size=block), channels_last(4))
+    tensor, size = call.tensor(0, channels_last(4)), call.attribute("blocksize")
+    if call.attribute("mode", "DCR") == "DCR":
+        return Laid(call.emit("DepthToSpace", tensor, block_size=size), channels_last(4))
+    batch, channels, high, wide = sizes(call, 0)
+    block = term(call, size)
+    depth = channels // (size * size)
+    parts = [batch, high, wide, depth, block, block]
+    result = _moved(call, tensor, parts, (0, 1, 4, 2, 5, 3), [batch, high * size, wide * size, depth])
+    return Laid(result, channels_last(4))
 
 
 def space_to_depth(call: Call) -> Laid:
     """Blocks of elements become channels."""
-    tensor, block = call.tensor(0, channels_last(4)), call.attribute("blocksize")
-    result = call.emit("SpaceToDepth", tensor, block_size=block)
-    if call.attribute("mode", "DCR") == "CRD":
-        channels = _channels(call)
-        order = np.arange(channels * block**2).reshape(block**2, channels).T
-        result = call.emit("GatherV2", result, call.const(order.reshape(-1), DType.INT32), call.const(3, DType.INT32))
+    tensor, size = call.tensor(0, channels_last(4)), call.attribute("blocksize")
+    if call.attribute("mode", "DCR") == "DCR":
+        return Laid(call.emit("SpaceToDepth", tensor, block_size=size), channels_last(4))
+    batch, channels, high, wide = sizes(call, 0)
+    block = term(call, size)
+    rows, columns, depth = high // size, wide // size, channels * (size * size)
+    parts = [batch, rows, block, columns, block, channels]
+    result = _moved(call, tensor, parts, (0, 1, 3, 5, 2, 4), [batch, rows, columns, depth])
     return Laid(result, channels_last(4))
 
 
-def _channels(call: Call) -> int:
-    channels = call.shape(0)[1]
-    if channels is None:
-        call.refuse("mode CRD needs the number of channels to be known")
-    return channels
+def _moved(call: Call, tensor: Tensor, parts: list[Term], perm: tuple[int, ...], shape: list[Term]) -> Tensor:
+    order = call.const(perm, DType.INT32)
+    return reshaped(call, call.emit("Transpose", reshaped(call, tensor, parts), order), shape)
 
 
 RULES: Mapping[str, Rule] = {

@@ -13,7 +13,7 @@ from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
 from onnxpress_backends.tensorflow.sampling import Neighbours, Pictures, linear, weighted
-from onnxpress_backends.tensorflow.terms import Term, count, packed, sizes, term
+from onnxpress_backends.tensorflow.terms import Term, count, reshaped, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 
@@ -48,10 +48,10 @@ def _features(call: Call, kernel: tuple[int, ...]) -> Tensor:
     picked = pictures.at(picture, [each.positions for each in looks] + [which])
     read = call.emit("Sum", weighted(call, picked, [each.weights for each in looks]), call.const([5, 6], DType.INT32))
     if call.has(4):
-        shape = packed(call, [batch, rows, columns, term(call, groups), term(call, taps), term(call, 1)]).tensor
-        read = call.emit("Mul", read, call.emit("Reshape", call.tensor(4, channels_last(4)), shape))
+        shape = [batch, rows, columns, *(term(call, number) for number in (groups, taps, 1))]
+        read = call.emit("Mul", read, reshaped(call, call.tensor(4, channels_last(4)), shape))
     ordered = call.emit("Transpose", read, call.const([0, 1, 2, 3, 5, 4], DType.INT32))
-    return call.emit("Reshape", ordered, packed(call, [batch, rows, columns, term(call, channels * taps)]).tensor)
+    return reshaped(call, ordered, [batch, rows, columns, term(call, channels * taps)])
 
 
 def _looks(call: Call, kernel: tuple[int, ...], groups: int) -> list[Neighbours]:
@@ -60,7 +60,7 @@ def _looks(call: Call, kernel: tuple[int, ...], groups: int) -> list[Neighbours]
     _, _, *places = sizes(call, 2)
     high, wide = kernel[2:]
     shape = [batch, *places, *(term(call, number) for number in (groups, high * wide, 2))]
-    offsets = call.emit("Reshape", call.tensor(2, channels_last(4)), packed(call, shape).tensor)
+    offsets = reshaped(call, call.tensor(2, channels_last(4)), shape)
     node = call.emit_node("Unpack", offsets, num=2, axis=5)
     strides, dilations = call.attribute("strides") or (1, 1), call.attribute("dilations") or (1, 1)
     pads = call.attribute("pads") or (0,) * 4

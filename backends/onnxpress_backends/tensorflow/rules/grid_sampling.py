@@ -10,7 +10,7 @@ from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
 from onnxpress_backends.tensorflow.resampling import cubic
 from onnxpress_backends.tensorflow.sampling import Neighbours, Pictures, inside, weighted
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, sizes, term
+from onnxpress_backends.tensorflow.terms import Term, count, given, packed, reshaped, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 _CUBIC = -0.75
@@ -32,8 +32,8 @@ def grid_sample(call: Call) -> Laid:
     picked = pictures.at(batch.at(*range(1, rank)), [each.positions for each in spread])
     picked = weighted(call, picked, [each.weights for each in spread])
     total = call.emit("Sum", picked, call.const(range(2, rank), DType.INT32))
-    shape = packed(call, [*sizes(call, 1)[:-1], pictures.channels]).tensor
-    return Laid(call.emit("Reshape", call.cast(total, kind), shape), channels_last(rank))
+    shape = [*sizes(call, 1)[:-1], pictures.channels]
+    return Laid(reshaped(call, call.cast(total, kind), shape), channels_last(rank))
 
 
 def _others(axis: int, rank: int) -> list[int]:
@@ -99,7 +99,7 @@ def affine_grid(call: Call) -> Tensor:
     points = packed(call, columns).tensor
     mapped = call.emit("BatchMatMulV2", theta, points)
     result = call.emit("Transpose", mapped, call.const([0, 2, 1], DType.INT32))
-    return call.emit("Reshape", result, packed(call, [sizes(call, 0)[0], *spatial, term(call, rank)]).tensor)
+    return reshaped(call, result, [sizes(call, 0)[0], *spatial, term(call, rank)])
 
 
 def _line(call: Call, size: Term, dtype: DType) -> Term:

@@ -9,7 +9,7 @@ from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, product, sizes, term
+from onnxpress_backends.tensorflow.terms import Term, count, given, product, reshaped, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 
@@ -27,7 +27,7 @@ def max_unpool(call: Call) -> Tensor:
     flat = call.const([-1], DType.INT32)
     places = call.emit("Reshape", call.tensor(1), call.const([-1, 1], DType.INT32))
     filled = call.emit("TensorScatterUpdate", nothing, places, call.emit("Reshape", call.tensor(0), flat))
-    result = call.emit("Reshape", filled, packed(call, shape).tensor)
+    result = reshaped(call, filled, shape)
     if not call.has(2):
         return result
     wanted = given(call, 2).to(DType.INT32)
@@ -43,12 +43,11 @@ def col2im(call: Call) -> Laid:
     taps = product([block[axis] for axis in range(rank)])
     batch, rows, places = sizes(call, 0)
     channels = rows // taps
-    shape = packed(call, [batch, channels, taps * places]).tensor
-    blocks = call.emit("Reshape", call.tensor(0), shape)
+    blocks = reshaped(call, call.tensor(0), [batch, channels, taps * places])
     first = call.emit("Transpose", blocks, call.const([2, 0, 1], DType.INT32))
     summed = call.emit("UnsortedSegmentSum", first, _places(call, extents, block).tensor, product(extents).tensor)
     last = call.emit("Transpose", summed, call.const([1, 0, 2], DType.INT32))
-    return Laid(call.emit("Reshape", last, packed(call, [batch, *extents, channels]).tensor), channels_last(rank + 2))
+    return Laid(reshaped(call, last, [batch, *extents, channels]), channels_last(rank + 2))
 
 
 def _places(call: Call, image: list[Term], block: Term) -> Term:
