@@ -56,8 +56,7 @@ def _attempt(node: ir.Node) -> str | None:
     except Unmatched as reason:
         try:
             _fuse(node, projected=True)
-        except Unmatched as r2:
-            print("XX", r2)
+        except Unmatched:
             return str(reason)
     return None
 
