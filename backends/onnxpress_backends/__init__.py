@@ -15,5 +15,6 @@ def onnxpress_backends() -> Iterable[Backend]:
     from onnxpress_backends.onnx_files import ONNX
     from onnxpress_backends.saved_model.writing import SAVED_MODEL
     from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
+    from onnxpress_backends.tflite.writing import TFLITE
 
-    yield from (ONNX, TENSORFLOW_PB, KERAS, SAVED_MODEL)
+    yield from (ONNX, TENSORFLOW_PB, KERAS, SAVED_MODEL, TFLITE)

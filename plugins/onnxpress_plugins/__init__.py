@@ -52,8 +52,9 @@ def onnxpress_observers() -> Iterable[Observer]:
 def onnxpress_targets() -> Iterable[Target]:
     """Every target of this package."""
     from onnxpress_plugins.quantization.onnxruntime_cpu import ONNXRUNTIME_CPU
+    from onnxpress_plugins.quantization.tflite import TFLITE
 
-    yield ONNXRUNTIME_CPU
+    yield from (ONNXRUNTIME_CPU, TFLITE)
 
 
 @hookimpl
