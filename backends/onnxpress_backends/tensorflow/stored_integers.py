@@ -88,7 +88,7 @@ class FakeQuantised:
     def _written(self, value: Value, arrangement: Arrangement) -> Tensor:
         if self.numbers is None:
             return _plain(value, arrangement)
-        return replace(self.numbers, graph=value.graph, forms={}).weight(arrangement)
+        return replace(self.numbers, graph=value.graph, forms={}, arranged={}).weight(arrangement)
 
 
 def _plain(value: Value, arrangement: Arrangement) -> Tensor:

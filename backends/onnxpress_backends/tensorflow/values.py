@@ -40,6 +40,7 @@ class Value:
         compute: Makes the first form when one is asked for; for what may never be needed.
         quantized: For the output of a QuantizeLinear: what was quantised, and how.
         simulate: For a constant stored as integers: writes it with its quantisation, arranged.
+        arranged: The tensors that hold it as weights; operators that share a weight share the tensor.
     """
 
     graph: Graph
@@ -51,6 +52,7 @@ class Value:
     compute: Callable[[], Laid] | None = None
     quantized: Quantized | None = None
     simulate: Callable[[Value, Arrangement], Tensor] | None = None
+    arranged: dict[Arrangement, Tensor] = field(default_factory=dict)
 
     @property
     def rank(self) -> int:
@@ -102,6 +104,11 @@ class Value:
 
     def weight(self, arrangement: Arrangement) -> Tensor:
         """The value arranged as an operator wants its weights; a constant is arranged on paper."""
+        if arrangement not in self.arranged:
+            self.arranged[arrangement] = self._written(arrangement)
+        return self.arranged[arrangement]
+
+    def _written(self, arrangement: Arrangement) -> Tensor:
         if self.constant is None:
             return self._arrange(self.tensor(), arrangement)
         if self.simulate is not None:

@@ -93,3 +93,24 @@ def test_exact_files_hold_a_byte_for_each_weight(agree: Agree, tmp_path: Any, pl
     nodes = FrozenGraph(tmp_path / "model.pb").graph.as_graph_def().node
     (weight,) = (node for node in nodes if node.name == "w_quantized")
     assert len(weight.attr["value"].tensor.tensor_content) == np.prod(PLACES[place][2])
+
+
+@pytest.mark.parametrize("mode", ["exact", "fake-quant", "float"])
+def test_operators_that_share_a_weight_share_its_tensor(agree: Agree, mode: str) -> None:
+    text = """<ir_version: 10, opset_import: ["" : 21]>
+        g (float[2,4,8,8] x, int8[4,4,3,3] k, float[4] s) => (float[] y) {
+        w = DequantizeLinear<axis=0>(k, s) a = Conv(x, w) y = Conv(a, w) }"""
+    kernel = np.random.default_rng(0).integers(-127, 127, (4, 4, 3, 3)).astype(np.int8)
+    model = parse(text, k=kernel, s=np.full(4, 0.01, np.float32))
+    ops = agree(model, {"x": IMAGE}, mode=mode)
+    assert ops.count("FakeQuantWithMinMaxVarsPerChannel") == (mode == "fake-quant")
+    assert ops.count("Cast") == (mode == "exact")
+
+
+def test_plain_weights_are_shared_too(agree: Agree) -> None:
+    model = parse(
+        "g (float[2,4,8,8] x, float[4,4,3,3] w) => (float[] y) { a = Conv(x, w) y = Conv(a, w) }",
+        w=np.random.default_rng(0).normal(size=(4, 4, 3, 3)).astype(np.float32),
+    )
+    kernel_and_two_orders_of_axes = 3
+    assert agree(model, {"x": IMAGE}).count("Const") == kernel_and_two_orders_of_axes
