@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
@@ -17,17 +19,27 @@ def trilu(call: Call) -> Laid:
     """The triangle above or below diagonal k, zero elsewhere."""
     tensor, layout = call.value(0).permuted
     layout = layout or logical(call.rank(0))
-    upper = call.attribute("upper", 1)
-    known = call.constant(1) if call.has(1) else 0
-    row, column = layout.axis(-2), layout.axis(-1)
-    if known is not None and (row, column) == (layout.rank - 2, layout.rank - 1):
-        k = int(known)
-        if k <= 0 if upper else k >= 0:
-            below, above = (-k, -1) if upper else (-1, k)
-            bounds = call.const(below, DType.INT64), call.const(above, DType.INT64)
-            return Laid(call.emit("MatrixBandPart", tensor, *bounds), layout)
+    band = _band(call, layout)
+    if band is not None:
+        bounds = (call.const(bound, DType.INT64) for bound in band)
+        return Laid(call.emit("MatrixBandPart", tensor, *bounds), layout)
     mask = _triangle(call, tensor, layout)
     return Laid(call.emit("SelectV2", mask, tensor, call.const(0, tensor.dtype)), layout)
+
+
+def _band(call: Call, layout: Layout) -> tuple[int, int] | None:
+    """How many diagonals below and above the main one stay, -1: all; None: they are no band around it."""
+    known = call.constant(1) if call.has(1) else np.array(0)
+    rows, columns = call.shape(0)[-2:]
+    if known is None or layout.perm[-2:] != (layout.rank - 2, layout.rank - 1):
+        return None
+    k, upper = int(known.reshape(())), call.attribute("upper", 1)
+    if k > 0 if upper else k < 0:
+        return None
+    size = rows if upper else columns
+    if k and (size is None or abs(k) > size):
+        return None
+    return (-k, -1) if upper else (-1, k)
 
 
 def _triangle(call: Call, tensor: Tensor, layout: Layout) -> Tensor:

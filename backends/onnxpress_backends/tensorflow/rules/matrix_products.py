@@ -14,7 +14,7 @@ from typing import NamedTuple
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, last, logical
+from onnxpress_backends.tensorflow.layouts import Layout, logical
 from onnxpress_backends.tensorflow.values import Laid
 
 _VIA: Mapping[DType, DType] = {
@@ -67,7 +67,8 @@ def _stack(call: Call, index: int) -> _Operand:
 def _rows(call: Call) -> Laid:
     """A stack of matrices by one matrix: the columns must lie last, the order of the other axes does not matter."""
     _, start = call.value(0).permuted
-    layout = last(start or logical(call.rank(0)), -1)
+    rank = call.rank(0)
+    layout = start if start is not None and start.perm[-1] == rank - 1 else logical(rank)
     tensor, matrix = call.tensor(0, layout), _matrix(call, 1)
     shape = layout.arrange(call.shape(0))[:-1]
     if shape.count(None) > 1:

@@ -20,7 +20,7 @@ from onnxpress_backends.tensorflow.terms import Term, count, given, packed, size
 def dft(call: Call) -> Tensor:
     """DFT and its inverse; one-sided, from or to real numbers."""
     rank, dims = call.rank(0), sizes(call, 0)
-    components = call.shape(0)[-1]
+    components = _components(call)
     order = _swap(call, rank)
     inverse, onesided = call.attribute("inverse", 0), call.attribute("onesided", 0)
     single = inverse and call.dtype(0) != DType.DOUBLE
@@ -88,21 +88,23 @@ def _fitted(call: Call, tensor: Tensor, rank: int, length: Term) -> Tensor:
     return call.emit("Pad", tensor, packed(call, [*([nothing] * (rank - 2)), missing, nothing]).tensor)
 
 
-def _forward(call: Call, tensor: Tensor, components: int | None, length: Term, *, onesided: bool) -> Tensor:
-    if components == 1 and onesided:
-        real = call.emit("Squeeze", tensor, squeeze_dims=[-1])
-        numbers = call.emit("RFFT", real, length.at(0).tensor, Tcomplex=_complex_type(tensor.dtype))
-        return _pairs(call, numbers)
-    result = _pairs(call, call.emit("FFT", _complex(call, tensor, components)))
+def _components(call: Call) -> int:
+    size = call.shape(0)[-1]
+    if size is None:
+        call.refuse("the last size must be known: 1 for real numbers, 2 for complex ones")
+    return size
+
+
+def _forward(call: Call, tensor: Tensor, components: int, length: Term, *, onesided: bool) -> Tensor:
     if not onesided:
-        return result
-    rank = call.rank(0) + (call.node.op_type == "STFT")
-    ends = [*([term(call, 2**31 - 1)] * (rank - 2)), length // 2 + 1, term(call, 2**31 - 1)]
-    bounds = call.const([0] * rank, DType.INT32), packed(call, ends).tensor, call.const([1] * rank, DType.INT32)
-    return call.emit("StridedSlice", result, *bounds)
+        return _pairs(call, call.emit("FFT", _complex(call, tensor, components)))
+    if components != 1:
+        call.refuse("a one-sided transform is one of real numbers")
+    real = call.emit("Squeeze", tensor, squeeze_dims=[-1])
+    return _pairs(call, call.emit("RFFT", real, length.at(0).tensor, Tcomplex=_complex_type(tensor.dtype)))
 
 
-def _inverse(call: Call, tensor: Tensor, components: int | None, length: Term, *, onesided: bool) -> Tensor:
+def _inverse(call: Call, tensor: Tensor, components: int, length: Term, *, onesided: bool) -> Tensor:
     numbers = _complex(call, tensor, components)
     if not onesided:
         return _pairs(call, call.emit("IFFT", numbers))
@@ -110,7 +112,7 @@ def _inverse(call: Call, tensor: Tensor, components: int | None, length: Term, *
     return call.emit("ExpandDims", real, call.const(-1, DType.INT32))
 
 
-def _complex(call: Call, tensor: Tensor, components: int | None) -> Tensor:
+def _complex(call: Call, tensor: Tensor, components: int) -> Tensor:
     if components == 1:
         real = call.emit("Squeeze", tensor, squeeze_dims=[-1])
         return call.emit("Complex", real, call.emit("ZerosLike", real), Tout=_complex_type(tensor.dtype))
@@ -133,7 +135,7 @@ def stft(call: Call) -> Tensor:
     frames = (whole - length) // step + 1
     places = (count(call, frames) * step).at(1) + count(call, length).at(0)
     signal = call.cast(call.tensor(0), DType.DOUBLE)
-    components = call.shape(0)[-1]
+    components = _components(call)
     tensor = call.emit("GatherV2", signal, places.tensor, call.const(1, DType.INT32))
     if call.has(2):
         window = call.emit("ExpandDims", call.cast(call.tensor(2), DType.DOUBLE), call.const(-1, DType.INT32))
