@@ -103,3 +103,23 @@ def test_a_loop_in_a_branch(tmp_path: Path) -> None:
     for condition in (True, False):
         feeds = {"x": x, "c": np.array(condition)}
         np.testing.assert_array_equal(back.run(feeds)["y"], Session(model).run(feeds)["y"])
+
+
+def test_a_loop_that_ends_when_it_says_and_collects_rows_of_unknown_size(tmp_path: Path) -> None:
+    text = """agraph (float[s] x, float limit) => (float[n,s] y) {
+        start = Constant<value = int64 {1}>()
+        last, y = Loop (, true, start) <
+            body = b (int64 i, bool going_on, int64 k) => (bool still, int64 l, float[s] row) {
+                f = Cast<to = 1>(k)
+                row = Mul(x, f)
+                l = Add(k, k)
+                total = ReduceSum<keepdims = 0>(row)
+                still = Less(total, limit)
+            }
+        >
+    }""".replace(") {", ") <bool true = {1}> {", 1)
+    model = parse(text)
+    TENSORFLOW_PB.emit(model, tmp_path / "model.pb")
+    back = Session(tensorflow_source.load(tmp_path / "model.pb", outputs=["y"]))
+    feeds = {"x": np.arange(1, 4, dtype=np.float32), "limit": np.array(40, np.float32)}
+    np.testing.assert_array_equal(back.run(feeds)["y"], Session(model).run(feeds)["y"])

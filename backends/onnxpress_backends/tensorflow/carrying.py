@@ -145,12 +145,24 @@ class Collected:
         item = self.value.tensor(self.layout)
         return with_element(iteration.inside, self.items, index, item, growing=self.count is None)
 
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether there may be no element, and only those tell its shape."""
+        shape, count = self.value.shape, self.count
+        some = count is not None and count.node.op == "Const" and bool(count.node.attrs["value"] > 0)
+        return shape is not None and None in shape and not some
+
     def result(self, call: Call, items: Tensor, made: Tensor) -> Laid:
-        """All elements in one tensor; where there are none, axes of unknown size are empty."""
+        """All elements in one tensor; where there are none, axes of unknown size are empty.
+
+        Args:
+            call: The node.
+            items: The list.
+            made: The number of steps made, where none was known before and the list may be empty.
+        """
         shape = arranged(self.value.shape, self.layout)
         sizes, count = element_shape(call, shape), self.count or made
-        some = count.node.op == "Const" and bool(count.node.attrs["value"] > 0)
-        if shape is not None and None in shape and not some:
+        if self.may_be_empty and shape is not None:
             empty = call.const([length or 0 for length in shape], DType.INT32)
             sizes = call.emit("SelectV2", call.emit("Equal", count, call.const(0, DType.INT32)), empty, sizes)
         tensor = stacked(call, items, sizes, self.value.dtype)

@@ -91,7 +91,7 @@ class Iteration:
             going_on: What the condition becomes, where there is one.
 
         Returns:
-            The number of steps made, an INT32 scalar, and the last value of each variable.
+            The last value of each variable.
         """
         following = self.inside.emit("AddV2", self.step, self.inside.const(1, DType.INT32))
         own = [following, self._variables[1].argument, *([] if going_on is None else [going_on])]
@@ -106,7 +106,7 @@ class Iteration:
             output_shapes=[argument.node.attrs["shape"] for argument in self.body.arguments],
             parallel_iterations=_PARALLEL,
         )
-        return [Tensor(node), *(Tensor(node, index) for index in range(len(own), len(self._variables)))]
+        return [Tensor(node, index) for index in range(len(own), len(self._variables))]
 
     def _condition(self) -> Function:
         function = Function.within(self.call.graph, f"{self.call.title}_cond")

@@ -13,9 +13,6 @@ import onnx_ir as ir
 
 from onnxpress.verify import infer_shapes
 
-_FIRST = 9
-"""Opset of the Scan that has no batch axis; older ones are refused."""
-
 _Known = dict[ir.Value, "ir.Shape | None"]
 """Shape of each variable of a loop, as far as it is settled; None: not even the rank is known."""
 
@@ -26,9 +23,9 @@ def infer(model: ir.Model) -> None:
     Raises:
         InvalidModel: What is written in the graph contradicts what its operators give.
     """
-    nodes = list(model.graph.all_nodes()) if model.opset_imports.get("", 0) >= _FIRST else []
+    nodes = list(model.graph.all_nodes())
     loops = [node for node in nodes if node.domain == "" and node.op_type in ("Loop", "Scan")]
-    inside = {value: value.shape for node in nodes for value in node.outputs}
+    inside = {value: value.shape for node in nodes for value in node.outputs} if loops else {}
     infer_shapes(model)
     known: _Known = {}
     while _begin(loops, known) or _settle(loops, known):

@@ -53,8 +53,6 @@ def loop(call: Call) -> Sequence[Laid | Value]:
 
 def scan(call: Call) -> Sequence[Laid | Value]:
     """Scan: a step for each slice of its inputs."""
-    if call.opset < 9:
-        call.refuse("Scan runs over a batch before opset 9; convert the model to opset 11")
     body: ir.Graph = call.attribute("body")
     sliced = call.attribute("num_scan_inputs")
     start = len(call.node.inputs) - sliced
@@ -86,11 +84,17 @@ def _finished(
     call: Call, written: Begun, collected: Sequence[Collected], going_on: Tensor | None = None
 ) -> list[Laid | Value]:
     """The outputs of a loop: the variables after the last step, then what was collected."""
-    iteration = written.iteration
-    updates = [*written.states.updates(), *(each.update(iteration) for each in collected)]
-    made, *last = iteration.write(updates, going_on=going_on)
-    lists = last[len(last) - len(collected) :]
-    stacks = [each.result(call, items, made) for each, items in zip(collected, lists, strict=True)]
+    iteration, pen = written.iteration, written.iteration.inside
+    states, lists = written.states.updates(), [each.update(iteration) for each in collected]
+    made = None
+    if any(each.count is None and each.may_be_empty for each in collected):  # readers drop the counter of the loop
+        made = iteration.carry(call.const(0, DType.INT32), (), "made")
+    number = [] if made is None else [pen.emit("AddV2", made, pen.const(1, DType.INT32))]
+    last = iteration.write([*states, *lists, *number], going_on=going_on)
+    stacks = [
+        each.result(call, items, last[-1])
+        for each, items in zip(collected, last[len(states) : len(states) + len(lists)], strict=True)
+    ]
     return [*written.states.results(last), *stacks]
 
 

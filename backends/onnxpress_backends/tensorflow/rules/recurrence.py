@@ -116,7 +116,7 @@ class _Layer:
             result = pen.emit("SelectV2", goes_on, result, pen.const(0, dtype))
             after = [pen.emit("SelectV2", goes_on, *pair) for pair in zip(after, states, strict=True)]
         updates = [] if items is None else [with_element(pen, items, iteration.step, result)]
-        _, *last = iteration.write([*updates, *after])
+        last = iteration.write([*updates, *after])
         if items is None:
             return _End(None, last)
         return _End(stacked(call, last[0], element_shape(call, shape), dtype), last[1:])
