@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
 import onnx
 import onnx_ir as ir
 from onnx.backend.base import Backend, BackendRep
@@ -38,7 +39,15 @@ class FrozenGraphRep(BackendRep):  # type: ignore[misc, no-any-unimported]
         """The outputs for inputs in order."""
         results = self.graph.run(dict(zip(self.inputs, inputs, strict=True)), self.outputs)
         self.graph.close()
-        return tuple(results)
+        return tuple(_decoded(result) for result in results)
+
+
+def _decoded(result: Any) -> Any:
+    """Text is bytes in TensorFlow, and str in the expected outputs."""
+    array = np.asarray(result, object) if isinstance(result, bytes) else np.asarray(result)
+    if array.dtype != object:
+        return result
+    return np.array([item.decode() for item in array.flat], object).reshape(array.shape)
 
 
 class TensorFlowBackend(Backend):  # type: ignore[misc, no-any-unimported]

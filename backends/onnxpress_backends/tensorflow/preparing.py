@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from onnxpress_backends.tensorflow.call import Rule
 
+OLDEST = 11
+"""The opset that rules know at least; ONNX raises older models to it."""
+
 
 def lowered(
     model: ir.Model,
@@ -35,6 +38,7 @@ def lowered(
     Raises:
         UnsupportedModel: A node cannot go to TensorFlow; the message names it.
     """
+    from onnxpress.opset import at_least
     from onnxpress_backends.tensorflow import loop_shapes
     from onnxpress_backends.tensorflow.expanding import expand
     from onnxpress_backends.tensorflow.inner_constants import bring_inside
@@ -44,7 +48,9 @@ def lowered(
     from onnxpress_backends.tensorflow.weight_quantization import quantize_weights
 
     known = rules() | dict(special or {})
-    model = expand(model.clone(), known)
+    model = model.clone()
+    at_least(model, OLDEST)
+    model = expand(model, known)
     join_pairs(model)
     bring_inside(model)
     loop_shapes.infer(model)

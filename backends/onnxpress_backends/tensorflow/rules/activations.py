@@ -12,6 +12,7 @@ from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.layouts import Layout, logical
 from onnxpress_backends.tensorflow.values import Laid
 
 Formula = Callable[[Call, Tensor], Tensor]
@@ -101,13 +102,27 @@ def shrink(call: Call, x: Tensor) -> Tensor:
 
 def p_relu(call: Call) -> Laid:
     """``slope * x`` below zero, with a slope for each channel or element."""
+    layout: Layout | None
     slope = call.constant(1)
     if slope is not None and slope.size == 1 and call.dtype(0).is_float:
         tensor, layout = call.value(0).laid
         return Laid(call.emit("LeakyRelu", tensor, alpha=float(slope.reshape(()))), layout)
-    (x, factor), layout = aligned(call, call.values)
+    if _is_by_channel(call):
+        channels, rank = call.sizes(1)[0], call.rank(0)
+        factor = call.weight(1, (channels,), (0,), (channels, *(1,) * (rank - 2)))
+        x, layout = call.tensor(0), logical(rank)
+    else:
+        (x, factor), layout = aligned(call, call.values)
     below = call.emit("Mul", factor, call.emit("Minimum", x, call.const(0, x.dtype)))
     return Laid(call.emit("AddV2", call.emit("Relu", x), below), layout)
+
+
+def _is_by_channel(call: Call) -> bool:
+    """Whether there is one slope for each channel, as before opset 7, which no broadcasting would give."""
+    x, slope = call.value(0).shape, call.value(1).shape
+    if x is None or slope is None or len(slope) != 1 or len(x) < 3:
+        return False
+    return slope[0] not in (1, None, x[-1]) and slope[0] == x[1]
 
 
 RULES: Mapping[str, Rule] = {
