@@ -21,6 +21,13 @@ _SMALL = 1024
 """Bytes up to which initialisers take part: the converter reads shapes and axes, and writes them."""
 
 
+_SCAN = 9
+"""The opset at which Scan lost its batch; ONNX's converter drops the batch of the inputs."""
+
+_RESIZE = 11
+"""The opset at which Resize learnt where its elements are, with another default than before."""
+
+
 def at_least(model: ir.Model, version: int) -> bool:
     """Raise `model` to opset `version` of the default domain, in place, unless it is there already.
 
@@ -44,6 +51,11 @@ def at_least(model: ir.Model, version: int) -> bool:
             f"the model is at opset {current} and ONNX cannot raise a model with functions to {version}; "
             f"inline them (the pass clean-up does) or export it at opset {version}"
         )
+    if current < _SCAN and any(node.op_type == "Scan" for node in model.graph.all_nodes()):
+        raise UnsupportedModel(
+            f"the model is at opset {current} and ONNX converts a Scan of before opset {_SCAN} wrongly; "
+            f"export it at opset {version}"
+        )
     try:
         through_proto(model, lambda proto: onnx.version_converter.convert_version(proto, version))
     except Exception as error:  # the C++ binding raises whatever its adapters raise
@@ -51,7 +63,17 @@ def at_least(model: ir.Model, version: int) -> bool:
             f"the model is at opset {current} and cannot be raised to {version}: {reason(error)}; "
             f"export it at opset {version}"
         ) from error
+    if current < _RESIZE <= version:
+        _keep_coordinates(model)
     return True
+
+
+def _keep_coordinates(model: ir.Model) -> None:
+    """Say what Upsample and the first Resize did without saying so; ONNX's converter forgets it."""
+    for node in model.graph.all_nodes():
+        if node.op_type == "Resize" and node.domain == "":
+            node.attributes.add(ir.AttrString("coordinate_transformation_mode", "asymmetric"))
+            node.attributes.add(ir.AttrString("nearest_mode", "floor"))
 
 
 def through_proto(model: ir.Model, change: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:

@@ -58,3 +58,11 @@ def test_a_model_with_functions_is_refused() -> None:
     made.functions[function.identifier()] = function
     with pytest.raises(UnsupportedModel, match=r"inline them .the pass clean-up does. or export it at opset 13"):
         opset.at_least(made, 13)
+
+
+def test_a_scan_over_a_batch_is_refused_rather_than_made_wrong() -> None:
+    text = """<ir_version: 3, opset_import: ["" : 8]> g (float[1,2] h, float[1,3,2] x) => (float[1,2] y) {
+        y = Scan<num_scan_inputs = 1, body = b (float[2] v, float[2] row) => (float[2] n) { n = Add(v, row) }>(, h, x)
+    }"""
+    with pytest.raises(UnsupportedModel, match="ONNX converts a Scan of before opset 9 wrongly; export it at opset 11"):
+        opset.at_least(model(text), 11)
