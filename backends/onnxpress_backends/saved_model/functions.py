@@ -18,10 +18,12 @@ class Function:
 
     Attributes:
         call: Takes the inputs in order, gives the outputs by name.
+        concrete: What it is for these inputs, which its arguments are called after: a signature.
         inputs: A ``TensorSpec`` for each input.
     """
 
     call: Any
+    concrete: Any
     inputs: tuple[Any, ...]
 
 
@@ -53,10 +55,10 @@ def function(tf: Any, graph: Graph, places: Mapping[Node, Place], variables: Map
     specs = tuple(tf.TensorSpec(node.attrs["shape"], int(node.attrs["dtype"]), name=node.name) for node in inputs)
     call = tf.function(run, autograph=False)
     try:
-        call.get_concrete_function(*specs)
+        concrete = call.get_concrete_function(*specs)
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UnsupportedModel(f"TensorFlow rejects the graph: {reason(error)[:300]}") from error
-    return Function(call=call, inputs=specs)
+    return Function(call=call, concrete=concrete, inputs=specs)
 
 
 def _message(graph: Graph) -> Any:

@@ -36,12 +36,6 @@ def reusable(tf: Any, inference: Function, training: Function, variables: Sequen
     return root
 
 
-def serving(tf: Any, inference: Function) -> Any:
-    """The concrete function of the signature: inputs and outputs by name."""
-    serve = tf.function(lambda **given: inference.call(*given.values()), autograph=False)
-    return serve.get_concrete_function(**{spec.name: spec for spec in inference.inputs})
-
-
 def _call(tf: Any, inference: Function, training: Function) -> Any:
     specs = inference.inputs
     names = [spec.name for spec in specs]

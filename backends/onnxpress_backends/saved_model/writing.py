@@ -65,7 +65,7 @@ def _lowered(model: ir.Model, mode: SavedMode, nhwc: bool) -> tuple[Graph, Graph
 def _save(inference: Graph, training: Graph | None, initializers: set[str], folder: Path) -> None:
     from onnxpress.foreign import native_code_muted
     from onnxpress_backends.saved_model import weight_map
-    from onnxpress_backends.saved_model.reusable import SIGNATURE, reusable, serving
+    from onnxpress_backends.saved_model.reusable import SIGNATURE, reusable
     from onnxpress_backends.saved_model.settling import settle
     from onnxpress_backends.saved_model.variables import Variables
     from onnxpress_backends.tensorflow_import import import_tensorflow, quiet
@@ -79,7 +79,7 @@ def _save(inference: Graph, training: Graph | None, initializers: set[str], fold
             asset = folder.with_name(weight_map.NAME)
             variables.weight_map().write(asset)
             root = reusable(tf, infer, train, variables.all, asset)
-            tf.saved_model.save(root, str(folder), signatures={SIGNATURE: serving(tf, infer)})
+            tf.saved_model.save(root, str(folder), signatures={SIGNATURE: infer.concrete})
     except tf.errors.OpError as error:
         raise OnnxpressError(f"TensorFlow cannot write {folder.name}: {reason(error)}") from error
     settle(folder)

@@ -33,9 +33,8 @@ def converted(
         UnsupportedModel: TFLite has no such operators, or the file would pass 2 GB.
     """
     root = tf.Module()
-    root.serve = tf.function(lambda **given: function.call(*given.values()), autograph=False)
-    served = root.serve.get_concrete_function(**{spec.name: spec for spec in function.inputs})
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([served], root)
+    root.call = function.call
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function.concrete], root)
     converter.optimizations = [tf.lite.Optimize.DEFAULT] if precision != "float" else []
     if sparse:
         converter.optimizations.append(tf.lite.Optimize.EXPERIMENTAL_SPARSITY)
