@@ -66,3 +66,17 @@ def test_a_scan_over_a_batch_is_refused_rather_than_made_wrong() -> None:
     }"""
     with pytest.raises(UnsupportedModel, match="ONNX converts a Scan of before opset 9 wrongly; export it at opset 11"):
         opset.at_least(model(text), 11)
+
+
+@pytest.mark.parametrize("node", ["Resize<mode = %s>(x, s)", "Upsample<mode = %s>(x, s)"])
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+def test_resized_elements_stay_where_they_were(node: str, mode: str) -> None:
+    version = 10 if node.startswith("Resize") else 9
+    call = node.replace("%s", f'"{mode}"')
+    text = f"""<ir_version: 4, opset_import: ["" : {version}]> g (float[1,1,3,4] x) => (float[1,1,a,b] y) {{
+        s = Constant<value = float[4] {{1., 1., 2., 1.5}}>() y = {call}
+    }}"""
+    before, after = model(text), model(text)
+    assert opset.at_least(after, 11)
+    feeds = {"x": np.arange(12, dtype=np.float32).reshape(1, 1, 3, 4)}
+    np.testing.assert_array_equal(Session(after).run(feeds)["y"], Session(before).run(feeds)["y"])
