@@ -72,6 +72,23 @@ def test_layers_of_keras(keras: Any, tmp_path: Path) -> None:
     assert recurrent(model) == recurrent(returned(model, tmp_path)) == {"LSTM": 4, "GRU": 5, "RNN": 4}
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kind", ["masked", "convolutional", "each step", "attention"])
+def test_what_no_node_computes_comes_back_with_the_same_numbers(keras: Any, tmp_path: Path, kind: str) -> None:
+    layers = keras.layers
+    shape = (4, 8, 8, 3) if kind == "convolutional" else (None, 5)
+    x = inputs = keras.Input(shape, name="x")
+    if kind == "masked":
+        x = layers.Bidirectional(layers.LSTM(4, return_sequences=True))(layers.Masking()(x))
+    elif kind == "convolutional":
+        x = layers.ConvLSTM2D(5, 3, padding="same", return_sequences=True)(x)
+    elif kind == "each step":
+        x = layers.GRU(4)(layers.TimeDistributed(layers.Dense(3, activation="relu"))(x))
+    else:
+        x = layers.LayerNormalization()(layers.MultiHeadAttention(2, 8)(x, x) + x)
+    returned(tensorflow_source.load(keras.Model(inputs, x)), tmp_path)
+
+
 def test_both_directions_of_one_node(tmp_path: Path) -> None:
     generator = np.random.default_rng(0)
     shapes = {"w": (2, 8, 3), "r": (2, 8, 2), "b": (2, 16)}

@@ -47,8 +47,21 @@ def expand(call: Call) -> Laid | Tensor | Value:
         tensor, layout = call.value(0).permuted
         dims = [target[axis] for axis in (layout or logical(len(target))).perm]
         return Laid(call.emit("BroadcastTo", tensor, call.const(dims, DType.INT32)), layout)
-    dims_ = call.emit("BroadcastArgs", _runtime_shape(call), call.tensor(1))
-    return call.emit("BroadcastTo", call.tensor(0), dims_)
+    return call.emit("BroadcastTo", call.tensor(0), _broadcast_shape(call))
+
+
+def _broadcast_shape(call: Call) -> Tensor:
+    """The shapes of the input and asked for, broadcast; by plain operators where both ranks are known."""
+    have, wanted, lengths = _runtime_shape(call), call.tensor(1), call.value(1).shape
+    if call.value(0).shape is None or lengths is None or lengths[0] is None:
+        return call.emit("BroadcastArgs", have, wanted)
+    missing = lengths[0] - call.rank(0)
+    ones = call.const([1] * abs(missing), DType.INT64)
+    if missing > 0:
+        have = call.emit("ConcatV2", [ones, have], call.const(0, DType.INT32))
+    elif missing < 0:
+        wanted = call.emit("ConcatV2", [ones, wanted], call.const(0, DType.INT32))
+    return call.emit("SelectV2", call.emit("Equal", have, call.const(1, DType.INT64)), wanted, have)
 
 
 def _runtime_shape(call: Call) -> Tensor:
