@@ -41,8 +41,7 @@ def pad(call: Call) -> Laid:
 
 def _pads(call: Call, rank: int) -> list[Term]:
     """Elements before each axis, then after each; those of axes that are not named are 0."""
-    listed = call.attribute("pads", call.attribute("paddings"))
-    numbers = given(call, 1).to(DType.INT32) if listed is None else term(call, listed)
+    numbers = given(call, 1).to(DType.INT32)
     if not call.has(3):
         return [numbers[index] for index in range(2 * rank)]
     axes = given(call, 3).to(DType.INT32) % rank
@@ -66,9 +65,8 @@ def _scattered(call: Call, numbers: Term, axes: Term, rank: int) -> list[Term]:
 
 def _fill(call: Call, dtype: DType) -> Tensor | None:
     """What the border holds; None: zero."""
-    value = call.attribute("value", 0.0)
     if not call.has(2):
-        return call.const(value, dtype) if value else None
+        return None
     known = call.constant(2)
     if known is None:
         return call.emit("Reshape", call.tensor(2), call.const([], DType.INT32))

@@ -1,4 +1,4 @@
-"""Resize and Upsample: one of TensorFlow's operators where its convention is the same, else axis by axis by taps.
+"""Resize: one of TensorFlow's operators where its convention is the same, else axis by axis by taps.
 
 TensorFlow's scale is always ``out / size``; its coordinates are those of ``align_corners``, ``half_pixel`` or
 ``asymmetric``, and it rounds to the nearest down, halves up.  Whether a nearest resize is the same is found by trying:
@@ -29,22 +29,11 @@ _CROP = "tf_crop_and_resize"
 
 
 def resize(call: Call) -> Laid:
-    """Resize; that of opset 10 is an Upsample that can shrink."""
-    if call.opset < 11:
-        return upsample(call)
+    """Resize of any mode; Upsample became one when the opset was raised."""
     mode = call.attribute("coordinate_transformation_mode", "half_pixel")
     stretches = _stretches(call)
     changed = _cropped(call, stretches) if mode == _CROP else _changed(stretches)
     return _resized(call, changed, mode, call.attribute("nearest_mode", "round_prefer_floor"))
-
-
-def upsample(call: Call) -> Laid:
-    """Upsample, and Resize of opset 10."""
-    listed = call.attribute("scales")
-    scales = given(call, 1).to(DType.FLOAT) if listed is None else term(call, listed, DType.FLOAT)
-    spatial = sizes(call, 0)
-    stretches = {axis: _by_scale(size, scales[axis]) for axis, size in enumerate(spatial)}
-    return _resized(call, _changed(stretches), "asymmetric", "floor")
 
 
 def _stretches(call: Call) -> dict[int, Stretch]:
@@ -238,5 +227,4 @@ def _extrapolated(call: Call, tensor: Tensor, stretches: Mapping[int, Stretch], 
 
 RULES: Mapping[str, Rule] = {
     "Resize": resize,
-    "Upsample": upsample,
 }
