@@ -23,7 +23,6 @@ GAPS: dict[str, str] = {
     "^(attention_4d_causal|attention_4d_gqa_with_past_and_present|causal_conv_with_state_silu)_fp16(_expanded)?$": (
         "up to 5 % of the elements are one unit in the last place of float16 apart"
     ),
-    "^flexattention": "no rule yet; in preview",
     "^image_decoder_": "no rule yet; TensorFlow decodes JPEG, PNG, BMP and GIF only",
     "^scan_sum$": "a Scan over a batch, of opset 8; models begin at opset 11",
 }

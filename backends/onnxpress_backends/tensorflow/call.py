@@ -184,7 +184,7 @@ class Call:
     @property
     def op_type(self) -> str:
         """The operator, with its domain when that is not the default one."""
-        return f"{self.node.domain}::{self.node.op_type}" if self.node.domain else self.node.op_type
+        return operator_name(self.node)
 
     @property
     def label(self) -> str:
@@ -199,6 +199,11 @@ class Call:
         """
         shapes = ", ".join("-" if value is None else _spell(shape_of(value)) for value in self.node.inputs)
         raise UnsupportedModel(f"node {self.node.name!r} ({self.op_type}, inputs {shapes or 'none'}): {reason}")
+
+
+def operator_name(node: ir.Node) -> str:
+    """The operator of a node, with its domain when that is not the default one; rules go by it."""
+    return f"{node.domain}::{node.op_type}" if node.domain else node.op_type
 
 
 def shape_of(value: ir.Value) -> Shape | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
 from onnxpress.errors import UnsupportedModel, reason
+from onnxpress_backends.tensorflow.call import operator_name
 
 if TYPE_CHECKING:
     import onnx
@@ -34,10 +35,10 @@ def expand(model: ir.Model, known: Collection[str]) -> ir.Model:
     if model.functions:
         model = InlinePass()(model).model
     for _ in range(_ROUNDS):
-        names = {node.op_type for node in model.graph.all_nodes() if node.domain == ""}.difference(known)
-        if not any(_has_body(name, model.opset_imports[""]) for name in names):
+        unknown = {(node.domain, node.op_type) for node in model.graph.all_nodes() if operator_name(node) not in known}
+        operators = sorted(operator for operator in unknown if _has_body(*operator, model.opset_imports))
+        if not operators:
             break
-        operators = [("", name) for name in sorted(names)]
         try:
             through_proto(
                 model,
@@ -61,11 +62,11 @@ def _with_type_of_nothing(proto: onnx.ModelProto) -> onnx.ModelProto:
     return proto
 
 
-def _has_body(name: str, version: int) -> bool:
+def _has_body(domain: str, name: str, opsets: Mapping[str, int]) -> bool:
     import onnx
 
     try:
-        schema: Any = onnx.defs.get_schema(name, version, "")
+        schema: Any = onnx.defs.get_schema(name, opsets[domain], domain)
     except onnx.defs.SchemaError:
         return False
     return bool(schema.has_function or schema.has_context_dependent_function)

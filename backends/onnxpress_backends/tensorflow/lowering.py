@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 import onnx_ir as ir
 
@@ -73,7 +74,8 @@ class Scope:
 
     def _fetch(self, value: ir.Value) -> Value:
         if value.const_value is not None and (value.is_initializer() or value.producer() is not None):
-            return self.known(value, value.const_value)
+            here = self.known(value, value.const_value)
+            return here if self.outer is None or value.graph is self.source else _brought(here, self.outer.value(value))
         if self.outer is None:
             raise UnsupportedModel(f"{value.name!r} is used but never defined; run onnx.checker on the model")
         outer = self.outer.value(value)
@@ -125,7 +127,7 @@ class Scope:
                 self.values[output] = self.known(output, ir.tensor(array))
             return
         refine(call)
-        rule = self.settings.rules.get(node.op_type if not node.domain else f"{node.domain}::{node.op_type}")
+        rule = self.settings.rules.get(call.op_type)
         if rule is None:
             call.refuse("it has no rule for TensorFlow and no definition by other operators")
         results = _listed(rule(call))
@@ -153,31 +155,63 @@ def lower(model: ir.Model, settings: Settings) -> Graph:
     Raises:
         UnsupportedModel: A node cannot go to TensorFlow.
     """
+    if not model.graph.outputs:
+        raise UnsupportedModel("the model has no outputs; name what it gives as outputs of the graph")
     graph = Graph()
     scope = Scope(source=model.graph, graph=graph, settings=settings)
-    outputs = [_user_name(value) for value in model.graph.outputs]
-    graph.reserve([name for name in outputs if name not in {_user_name(value) for value in model.graph.inputs}])
-    for value in model.graph.inputs:
-        if not value.is_initializer():
-            _declare(scope, value)
+    inputs = [value for value in model.graph.inputs if not value.is_initializer()]
+    names = _names([*inputs, *model.graph.outputs])
+    graph.reserve(list(names.values()))
+    for value in inputs:
+        _declare(scope, value, names[value])
     scope.run()
     results: dict[str, Tensor] = {}
-    for name, value in zip(outputs, model.graph.outputs, strict=True):
+    for value in model.graph.outputs:
         became = scope.value(value)
-        results[name] = became.tensor(_outside(became.shape, settings))
+        results[names[value]] = became.tensor(_outside(became.shape, settings))
     graph.finish(results)
     return graph
 
 
-def _declare(scope: Scope, value: ir.Value) -> None:
+def _names(values: Sequence[ir.Value]) -> dict[ir.Value, str]:
+    """The names of inputs and outputs, legal and different; what is legal already stays as it is."""
+    given = {value: value.name or "" for value in values}
+    names = {value: name for value, name in given.items() if legal_name(name) == name}
+    taken = set(names.values())
+    for value, name in given.items():
+        if value not in names:
+            legal = legal_name(name)
+            names[value] = next(free for free in _numbered(legal) if free not in taken)
+            taken.add(names[value])
+    return names
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in count(1))
+
+
+def _declare(scope: Scope, value: ir.Value, name: str) -> None:
     if isinstance(value.type, (ir.SequenceType, ir.OptionalType)):
         raise UnsupportedModel(f"input {value.name!r} is a sequence or optional; TensorFlow's graphs take tensors")
     shape = shape_of(value)
     dtype = of_onnx(value.dtype, f"input {value.name!r}")
     layout = _outside(shape, scope.settings)
     dims = shape if shape is None or layout is None else layout.arrange(shape)
-    node = scope.graph.add("Placeholder", name=value.name, dtype=dtype, shape=dims)
+    node = scope.graph.add("Placeholder", dtype=dtype, shape=dims)
+    node.name = name
     scope.define(value, Laid(Tensor(node), layout))
+
+
+def _brought(here: Value, outer: Value) -> Value:
+    """A constant of the graph around; a weight stays there, where it can be trained, and is captured."""
+    if outer.graph is here.graph:
+        return outer
+    if outer.constant is None or not outer.dtype.is_float or not outer.shape:
+        return here
+    inner = captured(outer, here.graph)
+    inner.constant = outer.constant
+    return inner
 
 
 def _outside(shape: Sequence[int | None] | None, settings: Settings) -> Layout | None:
@@ -186,10 +220,6 @@ def _outside(shape: Sequence[int | None] | None, settings: Settings) -> Layout |
         return None
     images = settings.nhwc and len(shape) in (4, 5)
     return channels_last(len(shape)) if images else logical(len(shape))
-
-
-def _user_name(value: ir.Value) -> str:
-    return legal_name(value.name or "")
 
 
 def _listed(result: Result) -> Iterable[Tensor | Laid | Value | None]:
