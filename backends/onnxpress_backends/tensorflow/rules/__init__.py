@@ -55,6 +55,7 @@ FAMILIES = (
     "suppression",
     "text",
     "transposed_convolution",
+    "unit_axes",
     "word_counts",
 )
 

@@ -6,14 +6,15 @@ part whose axes lie together and in order in memory is a reshape of the tensor a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout, Shape, Split, logical, transposed
-from onnxpress_backends.tensorflow.terms import given
+from onnxpress_backends.tensorflow.measured_shapes import is_measured
+from onnxpress_backends.tensorflow.terms import packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 _UNKNOWN = 2**61 - 1
@@ -39,27 +40,36 @@ def reshape(call: Call) -> Laid | Tensor:
     target = shape_of(call.node.outputs[0])
     source = call.value(0).shape
     if target is not None and source is not None and target.count(None) <= 1:
-        return _through(call, source, target)
+        return through(call, source, target)
     return _by_tensor(call)
 
 
 def _by_tensor(call: Call) -> Tensor:
     """A shape that is only known when the model runs; 0 stands for the size of the input there."""
-    wanted, given = call.tensor(1), call.constant(1)
-    if given is not None and (0 not in given or call.attribute("allowzero", 0)):
-        return call.emit("Reshape", call.tensor(0), wanted)
-    if given is None and call.attribute("allowzero", 0):
-        return call.emit("Reshape", call.tensor(0), wanted)
-    have = call.runtime_shape(0)
-    zero = call.const(0, DType.INT64)
-    rank = call.sizes(1)[0]
+    shape, wanted = call.node.inputs[1], call.constant(1)
+    assert shape is not None
+    if call.attribute("allowzero", 0) or is_measured(call, shape):
+        return _reshaped(call, call.tensor(0), call.tensor(1))
+    if wanted is not None:
+        have = sizes(call, 0, DType.INT64)
+        numbers = [have[axis] if size == 0 else term(call, size, DType.INT64) for axis, size in enumerate(wanted)]
+        return _reshaped(call, call.tensor(0), packed(call, numbers).tensor)
+    rank, zero = call.sizes(1)[0], call.const(0, DType.INT64)
     missing = max(rank - call.rank(0), 0)
-    padded = call.emit("PadV2", have, call.const([[0, missing]], DType.INT32), zero)
+    padded = call.emit("PadV2", call.runtime_shape(0), call.const([[0, missing]], DType.INT32), zero)
     first = call.emit("Slice", padded, call.const([0], DType.INT32), call.const([rank], DType.INT32))
-    return call.emit("Reshape", call.tensor(0), call.emit("SelectV2", call.emit("Equal", wanted, zero), first, wanted))
+    given_ = call.tensor(1)
+    return _reshaped(call, call.tensor(0), call.emit("SelectV2", call.emit("Equal", given_, zero), first, given_))
 
 
-def _through(call: Call, source: Shape, target: Shape) -> Laid:
+def through(call: Call, source: Shape, target: Shape) -> Laid:
+    """The first input reshaped as it lies, where a layout of the result says the same; else in ONNX's order.
+
+    Args:
+        call: The node.
+        source: Its shape.
+        target: The shape it gets; at most one size is unknown.
+    """
     value = call.value(0)
     if value.constant is not None:
         return Laid(_to(call, value.tensor(), target), logical(len(target)))
@@ -74,7 +84,14 @@ def _through(call: Call, source: Shape, target: Shape) -> Laid:
 
 
 def _to(call: Call, tensor: Tensor, shape: Shape) -> Tensor:
-    return call.emit("Reshape", tensor, call.const([-1 if size is None else size for size in shape], DType.INT32))
+    return _reshaped(call, tensor, call.const([-1 if size is None else size for size in shape], DType.INT32))
+
+
+def _reshaped(call: Call, tensor: Tensor, shape: Tensor) -> Tensor:
+    """A Reshape; of what is reshaped already, the first shape does not matter."""
+    if tensor.node.op == "Reshape":
+        tensor = tensor.node.inputs[0]
+    return call.emit("Reshape", tensor, shape)
 
 
 def _parts(source: Shape, target: Shape) -> list[Part]:
@@ -153,85 +170,16 @@ def flatten(call: Call) -> Laid | Tensor:
     axis += len(shape) if axis < 0 else 0
     target = tuple(None if None in part else prod(size or 0 for size in part) for part in (shape[:axis], shape[axis:]))
     if target.count(None) <= 1:
-        return _through(call, shape, target)
-    sizes = call.runtime_shape(0)
-    rows = call.emit("Slice", sizes, call.const([0], DType.INT32), call.const([axis], DType.INT32))
+        return through(call, shape, target)
+    have = call.runtime_shape(0)
+    rows = call.emit("Slice", have, call.const([0], DType.INT32), call.const([axis], DType.INT32))
     first = call.emit("Prod", rows, call.const([0], DType.INT32), keep_dims=True)
     joined = call.emit("ConcatV2", [first, call.const([-1], DType.INT64)], call.const(0, DType.INT32))
     return call.emit("Reshape", call.tensor(0), joined)
 
 
-def unsqueeze(call: Call) -> Laid | Tensor:
-    """Axes of size 1 more; they lie before the axis that follows them."""
-    if "axes" not in call.node.attributes and call.constant(1) is None:
-        return _to_computed(call)
-    axes = call.integers("axes", 1) or []
-    if call.value(0).shape is None and (len(axes) == 1 or min(axes, default=0) >= 0):
-        return _with_axes(call, axes)
-    rank = call.rank(0) + len(axes)
-    new = {axis % rank for axis in axes}
-    shape = iter(call.shape(0))
-    target = tuple(1 if axis in new else next(shape) for axis in range(rank))
-    if target.count(None) <= 1:
-        return _through(call, call.shape(0), target)
-    return _with_axes(call, new)
-
-
-def _with_axes(call: Call, axes: Collection[int]) -> Tensor:
-    tensor = call.tensor(0)
-    for axis in sorted(axes):
-        tensor = call.emit("ExpandDims", tensor, call.const(axis, DType.INT32))
-    return tensor
-
-
-def squeeze(call: Call) -> Laid | Tensor:
-    """Axes of size 1 less."""
-    if call.has(1) and call.constant(1) is None:
-        return _to_computed(call)
-    axes = call.integers("axes", 1)
-    if call.value(0).shape is None:
-        return call.emit("Squeeze", call.tensor(0), squeeze_dims=axes or [])
-    shape = call.shape(0)
-    gone = (
-        {axis % len(shape) for axis in axes}
-        if axes is not None
-        else {axis for axis, size in enumerate(shape) if size == 1}
-    )
-    if all(shape[axis] == 1 for axis in gone) and shape.count(None) <= 1:
-        return _through(call, shape, tuple(size for axis, size in enumerate(shape) if axis not in gone))
-    return call.emit("Squeeze", call.tensor(0), squeeze_dims=sorted(gone))
-
-
-def _to_computed(call: Call) -> Laid | Tensor:
-    """Squeeze or Unsqueeze by axes that are only known when the model runs.
-
-    A mask of the axes is scattered; a squeezed shape is what the mask leaves, an unsqueezed one has the old sizes where
-    the mask is empty, counted up, and 1 elsewhere.
-    """
-    target, source = call.output_shape(), call.shape(0)
-    if target is not None and target.count(None) <= 1:
-        return _through(call, source, target)
-    more = call.node.op_type == "Unsqueeze"
-    rank = len(source) + (call.sizes(1)[0] if more else 0)
-    axes = given(call, 1).to(DType.INT32) % rank
-    ones = call.emit("OnesLike", axes.tensor)
-    mask = call.emit("ScatterNd", axes.at(1).tensor, ones, call.const([rank], DType.INT32))
-    kept = call.emit("Equal", mask, call.const(0, DType.INT32))
-    have, zero = call.runtime_shape(0, DType.INT32), call.const(0, DType.INT32)
-    if more:
-        places = call.emit("Cumsum", call.cast(kept, DType.INT32), zero, exclusive=True)
-        places = call.emit("Minimum", places, call.const(max(len(source) - 1, 0), DType.INT32))
-        sizes = call.emit("SelectV2", kept, call.emit("GatherV2", have, places, zero), call.const(1, DType.INT32))
-    else:
-        places = call.emit("Squeeze", call.emit("Where", kept), squeeze_dims=[1])
-        sizes = call.emit("GatherV2", have, places, zero)
-    return call.emit("Reshape", call.tensor(0), sizes)
-
-
 RULES: Mapping[str, Rule] = {
     "Flatten": flatten,
     "Reshape": reshape,
-    "Squeeze": squeeze,
     "Transpose": transpose,
-    "Unsqueeze": unsqueeze,
 }

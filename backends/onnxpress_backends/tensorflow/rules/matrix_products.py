@@ -77,9 +77,19 @@ def _rows(call: Call) -> Laid:
     inner, columns = call.shape(1)
     if inner is None or columns is None:
         return Laid(_multiplied(call, "BatchMatMulV2", tensor, matrix.tensor, adj_y=matrix.turned), layout)
-    rows = call.emit("Reshape", tensor, call.const([-1, inner], DType.INT32))
+    if tensor.node.op == "Reshape":
+        tensor = tensor.node.inputs[0]
+    rows = tensor if _is_product(tensor, inner) else call.emit("Reshape", tensor, call.const([-1, inner], DType.INT32))
     result = _multiplied(call, "MatMul", rows, matrix.tensor, transpose_b=matrix.turned)
     return Laid(call.emit("Reshape", result, call.const([*sizes, columns], DType.INT32)), layout)
+
+
+def _is_product(tensor: Tensor, columns: int) -> bool:
+    """Whether it is a matrix of so many columns as it is: the product of other rows with a constant."""
+    if tensor.node.op != "MatMul":
+        return False
+    weight = tensor.node.inputs[1].node.weight
+    return weight is not None and not tensor.node.attrs["transpose_b"] and weight.arrangement.shape[-1] == columns
 
 
 def _matrix(call: Call, index: int) -> _Operand:

@@ -1,4 +1,4 @@
-"""Reshape, Flatten, Squeeze, Unsqueeze and Transpose: of constants, of sizes that are not known, through layouts."""
+"""Reshape, Flatten and Transpose: of constants, of sizes that are not known, through layouts."""
 
 from __future__ import annotations
 
@@ -56,6 +56,30 @@ def test_reshape_to_a_computed_shape(agree: Agree, allow_zero: int):
         agree(node.model, node.feeds)
 
 
+def test_zeros_of_a_constant_shape_stand_for_sizes_that_are_not_known(agree: Agree):
+    text = "agraph (float[n,m,6] x) => (float[a,b,c,d] y) <int64[4] s = {0, 0, 2, 3}> { y = Reshape(x, s) }"
+    assert "SelectV2" not in agree(text, {"x": normal(2, 5, 6)})
+
+
+def test_a_shape_made_of_sizes_has_no_zeros_that_stand_for_others(agree: Agree):
+    text = """agraph (float[n,m,6] x) => (float[a,b,c] y) <int64[1] two = {2}, int64[1] one = {1}, int64[1] zero = {0},
+        int64[1] rest = {-1}> { s = Shape(x) n = Slice(s, zero, one) m = Slice(s, one, two)
+        t = Concat<axis = 0>(m, n, rest) y = Reshape(x, t) }"""
+    ops = agree(text, {"x": normal(2, 5, 6)})
+    assert "Reshape" in ops
+    assert "SelectV2" not in ops
+    assert "SelectV2" in agree(
+        text.replace("zero = {0}", "zero = {0}, int64[1] none = {0}").replace("(m, n, rest)", "(none, n, rest)"),
+        {"x": normal(2, 5, 6)},
+    )
+
+
+def test_a_reshape_of_a_reshape_is_one(agree: Agree):
+    text = """agraph (float[2,3,4] x) => (float[4,6] y) <int64[1] s = {-1}, int64[2] t = {4, 6}> {
+        f = Reshape(x, s) y = Reshape(f, t) }"""
+    assert agree(text, {"x": normal(2, 3, 4)}).count("Reshape") == 1
+
+
 def test_reshape_to_a_shape_of_unknown_length_is_refused(agree: Agree):
     parsed = model("agraph (float[n,4] x, int64[k] s) => (float[a] y) { y = Reshape(x, s) }")
     parsed.graph.outputs[0].shape = None
@@ -78,23 +102,6 @@ def test_reshape_by_the_sizes_of_another_tensor_is_a_constant(agree: Agree):
 def test_flatten(agree: Agree, axis: int):
     for unknown in ((), ("x",)):
         node = case("Flatten", {"x": normal(2, 3, 4)}, unknown=unknown, axis=axis)
-        agree(node.model, node.feeds)
-
-
-@pytest.mark.parametrize("constants", [(), ("axes",)])
-@pytest.mark.parametrize("unknown", [(), ("x",)])
-def test_squeeze_and_unsqueeze(agree: Agree, constants: tuple[str, ...], unknown: tuple[str, ...]):
-    for axes in ([0], [-2, 0], [1, 3]):
-        node = case("Unsqueeze", {"x": normal(2, 3, 4), "axes": np.array(axes)}, constants=constants, unknown=unknown)
-        agree(node.model, node.feeds)
-    for axes in ([0], [0, -2], [2]):
-        node = case("Squeeze", {"x": normal(1, 3, 1, 4), "axes": np.array(axes)}, constants=constants, unknown=unknown)
-        agree(node.model, node.feeds)
-
-
-def test_squeeze_of_all_axes_of_size_one(agree: Agree):
-    for unknown in ((), ("x",)):
-        node = case("Squeeze", {"x": normal(1, 3, 1, 4)}, unknown=unknown)
         agree(node.model, node.feeds)
 
 
