@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onnxpress.errors import OnnxpressError
-from onnxpress.files import atomic, publish, staging
+from onnxpress.files import atomic, publish, size, staging
 
 
 def names(folder: Path) -> list[str]:
@@ -95,3 +95,10 @@ def test_only_what_is_published_leaves_the_staging_folder(tmp_path: Path):
         (folder / "dropped").write_text("dropped")
         publish(folder / "kept", tmp_path / "kept")
     assert names(tmp_path) == ["kept"]
+
+
+def test_a_folder_is_as_large_as_its_files(tmp_path: Path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "one").write_text("12345")
+    (tmp_path / "deep" / "two").write_text("123")
+    assert (size(tmp_path / "one"), size(tmp_path)) == (5, 8)

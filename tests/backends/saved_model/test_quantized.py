@@ -11,6 +11,7 @@ from onnxpress.errors import InvalidModel
 from onnxpress.runtime import Session
 from onnxpress.workflow import compress
 from onnxpress_backends.saved_model.weight_return import return_weights
+from onnxpress_frontends import tensorflow_source
 from saved_models import Written
 
 STEP = 1 / 100
@@ -44,6 +45,13 @@ def trained(tf: Any, loaded: Any, images: Any) -> None:
 def test_it_gives_what_onnxruntime_gives(tf: Any, quantized: ir.Model, images: Any, written: Written) -> None:
     loaded = tf.saved_model.load(str(written(quantized)))
     near(loaded(images).numpy(), Session(quantized).run({"image": images})["scores"])
+
+
+def test_its_grids_come_back_as_onnx(quantized: ir.Model, images: Any, written: Written) -> None:
+    back = tensorflow_source.load(written(quantized))
+    assert {"QuantizeLinear", "DequantizeLinear"} <= {node.op_type for node in back.graph}
+    feeds = {"image": images}
+    near(Session(back).run(feeds)["scores"], Session(quantized).run(feeds)["scores"])
 
 
 def test_exact_arithmetic_is_equal_to_the_last_bit(tf: Any, quantized: ir.Model, images: Any, written: Written) -> None:

@@ -6,7 +6,9 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
-from saved_models import Written
+from onnxpress.runtime import Session
+from onnxpress.testing import model as parse
+from saved_models import Written, weights
 
 
 def test_gradient_tape_trains_it(tf: Any, network: ir.Model, images: Any, written: Written) -> None:
@@ -49,3 +51,57 @@ def test_keras_trains_it_as_a_layer(tf: Any, network: ir.Model, images: Any, wri
     history = model.fit(images, np.zeros((5, 4), np.float32), epochs=4, verbose=0).history["loss"]
     assert history == sorted(history, reverse=True)
     assert history[-1] < 0.9 * history[0]
+
+
+CELL = """
+    agraph (float[7,3] x, float[3] start, float[3,3] w) => (float[3] last, float[7,3] all) {
+      last, all = Scan<num_scan_inputs = 1, body = body (float[3] state, float[3] item) => (float[3] next, float[3] o) {
+        product = MatMul(state, w)
+        sum = Add(product, item)
+        next = Tanh(sum)
+        o = Identity(next)
+      }>(start, x)
+    }
+"""
+BRANCHES = """
+    agraph (float[2,3] x, bool flag, float[3,3] w, float[3,3] v) => (float[2,3] y) {
+      y = If<then_branch = yes () => (float[2,3] a) { a = MatMul(x, w) },
+             else_branch = no () => (float[2,3] b) { b = MatMul(x, v) }>(flag)
+    }
+"""
+RECURRENT = """
+    agraph (float[7,N,3] x, float[1,16,3] w, float[1,16,4] r, float[1,32] b) => (float[7,1,N,4] y) {
+      y = LSTM<hidden_size = 4>(x, w, r, b)
+    }
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "shapes", "feeds"),
+    [
+        (CELL, {"w": (3, 3)}, {"x": (7, 3), "start": (3,)}),
+        (BRANCHES, {"w": (3, 3), "v": (3, 3)}, {"x": (2, 3), "flag": None}),
+        (RECURRENT, {"w": (1, 16, 3), "r": (1, 16, 4), "b": (1, 32)}, {"x": (7, 2, 3)}),
+    ],
+    ids=["scan", "if", "lstm"],
+)
+def test_weights_in_loops_and_branches_are_trained(
+    tf: Any, written: Written, text: str, shapes: dict[str, tuple[int, ...]], feeds: dict[str, Any]
+) -> None:
+    model = parse(text, **weights(**shapes))
+    loaded = tf.saved_model.load(str(written(model)))
+    assert {variable.name for variable in loaded.trainable_variables} == {f"{name}:0" for name in shapes}
+    generator = np.random.default_rng(4)
+    arrays = {
+        name: np.array(True) if shape is None else generator.standard_normal(shape).astype(np.float32)
+        for name, shape in feeds.items()
+    }
+    with tf.GradientTape() as tape:
+        outputs = loaded({name: tf.constant(array) for name, array in arrays.items()})
+        named = outputs if isinstance(outputs, dict) else {model.graph.outputs[0].name: outputs}
+        loss = tf.add_n([tf.reduce_sum(output**2) for output in named.values()])
+    for name, array in Session(model).run(arrays).items():
+        np.testing.assert_allclose(named[name], array, rtol=0, atol=1e-5)
+    gradients = tape.gradient(loss, loaded.trainable_variables)
+    assert all(gradient is not None for gradient in gradients)
+    assert any(np.abs(gradient).max() > 0.01 for gradient in gradients)
