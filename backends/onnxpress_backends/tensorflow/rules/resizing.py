@@ -18,6 +18,7 @@ from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout
 from onnxpress_backends.tensorflow.resampling import Filter, Stretch, coordinates, nearest
+from onnxpress_backends.tensorflow.size_tracing import keeps
 from onnxpress_backends.tensorflow.taps import gathered, reduced
 from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
@@ -76,7 +77,10 @@ def _by_scale(size: Term, scale: Term) -> Stretch:
 def _by_sizes(call: Call, spatial: Mapping[int, Term]) -> dict[int, Stretch]:
     wanted = given(call, 3).to(DType.INT32)
     policy = call.attribute("keep_aspect_ratio_policy", "stretch")
-    outs = [_wanted(call, axis, size, wanted[index]) for index, (axis, size) in enumerate(spatial.items())]
+    outs = [
+        size if policy == "stretch" and keeps(call, axis, 3, index) else _wanted(call, axis, size, wanted[index])
+        for index, (axis, size) in enumerate(spatial.items())
+    ]
     ratios = [
         term(call, 1, DType.FLOAT) if out is size else out.to(DType.FLOAT) / size.to(DType.FLOAT)
         for out, size in zip(outs, spatial.values(), strict=True)

@@ -134,6 +134,36 @@ def test_axes_that_stay_as_they_are_though_sizes_are_computed(agree: Agree):
     assert "Sum" not in ops
 
 
+@pytest.mark.parametrize(
+    "spelt",
+    [
+        "nc = Slice(shape, zero, two, zero)",
+        "narrow = Cast<to = 6>(shape) some = Slice(narrow, zero, two) nc = Cast<to = 7>(some)",
+        "nc = Gather(shape, both)",
+        "a = Gather(shape, first) b = Gather(shape, second) n = Unsqueeze(a, zero) c = Unsqueeze(b, zero)"
+        " nc = Concat<axis = 0>(n, c)",
+    ],
+)
+def test_sizes_that_are_traced_to_the_input(agree: Agree, spelt: str):
+    """Shape inference gives nothing here: the batch and the channels are found by following the shape back."""
+    text = f"""agraph (float[N,C,H,W] x, int64[2] hw) => (float[a,b,c,d] y)
+    <int64[1] zero = {{0}}, int64[1] two = {{2}}, int64[2] both = {{0, 1}}, int64 first = {{0}}, int64 second = {{1}}>
+    {{
+        shape = Shape(x) {spelt} sizes = Concat<axis = 0>(nc, hw) y = Resize<mode = "linear">(x, , , sizes)
+    }}"""
+    ops = agree(text, {"x": normal(2, 3, 4, 5), "hw": np.array([7, 9])})
+    assert ops.count("ResizeBilinear") == 1
+    assert "Sum" not in ops
+
+
+def test_sizes_of_other_axes_are_not_those_of_the_input(agree: Agree):
+    text = """agraph (float[N,C,H,W] x, int64[2] hw) => (float[a,b,c,d] y) {
+        places = Constant<value_ints = [1, 0]>() shape = Shape(x) nc = Gather(shape, places)
+        sizes = Concat<axis = 0>(nc, hw) y = Resize<mode = "nearest">(x, , , sizes)
+    }"""
+    agree(text, {"x": normal(2, 3, 4, 5), "hw": np.array([7, 9])})
+
+
 def test_upsample(agree: Agree):
     scales = np.array([1, 1, 2, 1.5], np.float32)
     for opset, inputs, attributes in (
