@@ -38,7 +38,7 @@ def non_max_suppression(call: Call) -> Tensor:
     )
     image, kind = (pen.emit(op, iteration.step, divisor) for op in ("FloorDiv", "FloorMod"))
     rows = _rows(pen, image_boxes, class_scores, within, (iteration.step, image, kind))
-    _, result = iteration.write([pen.emit("ConcatV2", [found, rows], pen.const(0, DType.INT32))])
+    (result,) = iteration.write([pen.emit("ConcatV2", [found, rows], pen.const(0, DType.INT32))])
     return result
 
 
