@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +37,14 @@ def test_a_file_that_gives_something_else_is_refused(tf: Any, network: ir.Model,
 def test_rubbish_does_not_run(tf: Any, network: ir.Model) -> None:
     with pytest.raises(UnsupportedModel, match="does not run"):
         attempt(tf, b"TFL3 and so on", function(tf, lowered(network), {}, {}), "float")
+
+
+def test_the_interpreter_of_tensorflow_does_as_well(
+    tf: Any, network: ir.Model, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+    used: list[Any] = []
+    taken = tf.lite.Interpreter
+    monkeypatch.setattr(tf.lite, "Interpreter", lambda **given: used.append(taken(**given)) or used[0])
+    written(network)
+    assert len(used) == 1
