@@ -37,9 +37,22 @@ def gather(call: Call) -> Laid | Tensor:
 
 def from_start(indices: Term, size: Term) -> Term:
     """Indices that may be negative, counted from the start."""
-    if indices.known is not None and not (indices.known < 0).any():
-        return indices
-    return indices % size.to(indices.dtype)
+    safe = _counts_up(indices.held) if isinstance(indices.held, Tensor) else not (indices.held < 0).any()
+    return indices if safe else indices % size.to(indices.dtype)
+
+
+_COUNTING = frozenset({"ArgMax", "ArgMin", "Shape", "Size", "Where"})
+_PASSING = frozenset({"Cast", "ExpandDims", "GatherV2", "Identity", "Reshape", "Slice", "Squeeze", "StridedSlice"})
+
+
+def _counts_up(tensor: Tensor) -> bool:
+    """Whether its elements are places or sizes, which are not negative."""
+    node = tensor.node
+    if node.op == "FloorMod":
+        divisor = node.inputs[1].node
+        number = divisor.attrs.get("value") if divisor.weight is None else divisor.weight.array()
+        return number is not None and bool((number > 0).all())
+    return node.op in _COUNTING or (node.op in _PASSING and _counts_up(node.inputs[0]))
 
 
 def gather_elements(call: Call) -> Laid:

@@ -78,3 +78,18 @@ def test_rows_that_match_are_a_batched_gather(agree: Agree):
         y = GatherElements<axis = 1>(p, i) }"""
     feeds = {"x": normal(2, 3, 4, 5), "i": np.random.default_rng(0).integers(0, 3, (2, 1, 4, 5))}
     assert agree(text, feeds).count("GatherV2") == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "wraps"),
+    [
+        ("i = ArgMax<keepdims = 0, axis = 1>(x)", 0),
+        ("a = ArgMax<axis = 1>(x) i = Cast<to = 6>(a)", 0),
+        ("a = ArgMax<axis = 1>(x) i = Mod(a, size)", 1),
+        ("a = ArgMax<axis = 1>(x) i = Sub(a, size)", 1),
+    ],
+)
+def test_places_are_not_wrapped_again(agree: Agree, body: str, wraps: int):
+    kind = "float[2,k,3]" if "axis = 1>(x) " in body else "float[2,3]"
+    text = f"agraph (float[2,3] x, float[3,3] w) => ({kind} y) <int64 size = {{3}}> {{ {body} y = Gather(w, i) }}"
+    assert agree(text, {"x": normal(2, 3), "w": normal(3, 3, seed=1)}).count("FloorMod") == wraps
