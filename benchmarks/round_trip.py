@@ -85,7 +85,7 @@ def elements(model: Any) -> int:
 
 
 def same_signature(before: Any, after: Any) -> bool:
-    """Whether inputs and outputs have the names, types and sizes they had; sizes that were open may have become known."""
+    """Whether inputs and outputs have the names, types and sizes they had; open sizes may have become known."""
     ends = [[*model.graph.inputs, *model.graph.outputs] for model in (before, after)]
     return len(ends[0]) == len(ends[1]) and all(
         (one.name, one.dtype, len(one.shape)) == (other.name, other.dtype, len(other.shape))
