@@ -25,7 +25,7 @@ from onnxpress_frontends.mapping.recurrence.algebra import (
     Unmatched,
     clipped,
 )
-from onnxpress_frontends.mapping.recurrence.loop_structure import LoopStructure, origin
+from onnxpress_frontends.mapping.recurrence.loop_structure import LoopStructure, number, origin
 
 Array: TypeAlias = NDArray[Any]
 Meaning: TypeAlias = "Affine | tuple[Affine, ...] | Array"
@@ -35,13 +35,7 @@ _CASTS = ("Identity", "Cast")
 
 
 class Body:
-    """The algebra of one step.
-
-    Args:
-        loop: The loop.
-        graph: Its body.
-        projected: Whether an input that is computed as ``X @ W + b``, for all rows at once, is X, which each step
-            multiplies with W.
+    """The algebra of one step; if it is `projected`, an input computed as ``X @ W + b`` is taken to be X.
 
     Attributes:
         row: The atom for the row of the input that a step reads.
@@ -116,7 +110,7 @@ class Body:
         index = None if gather is None or gather.op_type != "Gather" or gather.inputs[1] is None else gather.inputs[1]
         lift = None if index is None else origin(index, through=_CASTS).producer()
         is_lifted = lift is not None and lift.op_type == "Unsqueeze" and self._is_step(lift.inputs[0])
-        return gather if is_lifted and len(squeeze.inputs) == 2 and _is_zero(squeeze.inputs[1]) else None
+        return gather if is_lifted and len(squeeze.inputs) == 2 and number(squeeze.inputs[1]) == 0 else None
 
     def _take(self, source: ir.Value) -> Affine:
         source = origin(self._loop.constants.get(origin(source), source))
@@ -147,11 +141,6 @@ class Body:
 def _features(value: ir.Value) -> int | None:
     size = value.shape[-1] if value.shape else None
     return size if isinstance(size, int) else None
-
-
-def _is_zero(value: ir.Value | None) -> bool:
-    tensor = None if value is None else ir.convenience.get_const_tensor(value)
-    return tensor is not None and tensor.numpy().tolist() == [0]
 
 
 def _single(meaning: Any) -> Affine:
@@ -194,6 +183,14 @@ def _bound(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
         raise Unmatched("it contains a Max that is no Relu")
     activation = Activation("Relu") if node.op_type == "Max" else Activation(CEILING, bound)
     return Affine({Applied(activation, argument): None}, width=argument.width)
+
+
+def _squeeze(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
+    """The only row of a batch of one, which is added to as if it were a bias."""
+    before, after = (value.shape if value is not None else None for value in (node.inputs[0], node.outputs[0]))
+    if before is None or after is None or len(before) != 2 or before[0] != 1 or after != before[1:]:
+        raise Unmatched("it contains Squeeze")
+    return _single(operands[0])
 
 
 def _matmul(node: ir.Node, operands: Sequence[Any], output: int) -> Affine:
@@ -297,4 +294,5 @@ _OPERATORS: Mapping[str, _Operator] = {
     "Mul": _multiply,
     "Div": _divide,
     "Concat": _concatenate,
+    "Squeeze": _squeeze,
 }

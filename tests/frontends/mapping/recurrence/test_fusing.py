@@ -122,6 +122,14 @@ def test_stacked_layers_of_fixed_length_and_a_dense_layer_between(keras: Any) ->
     assert recurrent(converted) == {"LSTM": 1, "GRU": 2, "RNN": 1}
 
 
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+def test_a_batch_of_one(keras: Any, layer: str) -> None:
+    x = keras.Input((5, 3), batch_size=1)
+    network = keras.Model(x, getattr(keras.layers, layer)(2, return_sequences=True)(x))
+    converted = convert(randomize(network), lengths=(5,))
+    assert recurrent(converted) == {layer.removeprefix("Simple"): 1}
+
+
 def test_states_that_are_given(keras: Any) -> None:
     x, h, c = keras.Input((None, 3)), keras.Input((2,)), keras.Input((2,))
     lstm = keras.layers.LSTM(2, return_sequences=True, return_state=True)(x, initial_state=[h, c])
