@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,9 +38,11 @@ def function(tf: Any, graph: Graph, places: Mapping[Node, Place], variables: Map
         variables: The variables.
 
     Raises:
-        UnsupportedModel: TensorFlow rejects the graph, or constants that are no initialisers pass 2 GB.
+        UnsupportedModel: TensorFlow rejects the graph or the names of its inputs, or constants that are no initialisers
+            pass 2 GB.
     """
     inputs = [node for node in graph.nodes if node.op == "Placeholder"]
+    _check_names(node.name for node in inputs)
     nodes = [node for node in graph.nodes if node not in places and node.op != "Placeholder"]
     definition = _message(Graph(nodes=nodes, functions=graph.functions))
     wanted = [*graph.outputs.values(), *graph.updates.values()]
@@ -59,6 +62,19 @@ def function(tf: Any, graph: Graph, places: Mapping[Node, Place], variables: Map
     except (ValueError, TypeError, tf.errors.OpError) as error:
         raise UnsupportedModel(f"TensorFlow rejects the graph: {reason(error)[:300]}") from error
     return Function(call=call, concrete=concrete, inputs=specs)
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Signatures tell inputs apart by letters of one case and digits, and ``self`` is TensorFlow's own parameter."""
+    seen = {"self": "its own 'self'"}
+    for name in names:
+        plain = re.sub(r"\W", "_", name).lower()
+        if plain in seen:
+            raise UnsupportedModel(
+                f"a signature of TensorFlow cannot tell input {name!r} from {seen[plain]}; rename it in the model, "
+                "or write a frozen graph"
+            )
+        seen[plain] = repr(name)
 
 
 def _message(graph: Graph) -> Any:

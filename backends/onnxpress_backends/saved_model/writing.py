@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
     from onnxpress_backends.tensorflow.graph import Graph
 
+_PARTS = frozenset(
+    ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra", "debug")
+)
+"""What TensorFlow and Keras put into a SavedModel."""
+
 SavedMode = Literal["float", "fake-quant", "exact"]
 
 
@@ -46,8 +51,19 @@ def emit(model: ir.Model, path: Path, *, mode: SavedMode = "fake-quant", nhwc: b
 
 
 def _refuse_to_replace(path: Path) -> None:
-    if path.is_dir() and any(path.iterdir()) and not (path / "saved_model.pb").is_file():
+    """Nothing that is not part of a SavedModel gets lost, nor the folder that the user is in."""
+    if not path.is_dir():
+        return
+    if Path.cwd().is_relative_to(path.resolve()):
+        raise OnnxpressError(f"{path} is the folder you are in, or is around it; name a folder inside")
+    found = {item.name for item in path.iterdir()}
+    strangers = sorted(found - _PARTS)
+    if found and "saved_model.pb" not in found:
         raise OnnxpressError(f"{path} holds something that is no SavedModel; name a folder that is new or empty")
+    if strangers:
+        raise OnnxpressError(
+            f"{path} holds a SavedModel and {strangers[0]!r}, which would be lost; name a folder that is new or empty"
+        )
 
 
 def _lowered(model: ir.Model, mode: SavedMode, nhwc: bool) -> tuple[Graph, Graph | None]:

@@ -42,7 +42,8 @@ def attempt(tf: Any, content: bytes, function: Function, precision: Precision) -
         actual = _run(tf, content, feeds)
     except (ValueError, RuntimeError, NotImplementedError) as error:
         raise UnsupportedModel(
-            f"the converted file does not run: {reason(error)[:300]}; choose another precision, or no sparse weights"
+            f"the converted file does not run: {reason(error)[:300].rstrip('.')}; choose another precision, "
+            "or no sparse weights"
         ) from error
     for name, array in expected.items():
         off = _error(actual[name], array)
@@ -59,7 +60,8 @@ def _noise(spec: Any, seed: int) -> NDArray[Any]:
     sizes = [size or 1 for size in spec.shape]
     if np.issubdtype(dtype, np.floating):
         return np.asarray(generator.standard_normal(sizes), dtype)
-    return np.asarray(generator.integers(0, 2, sizes), dtype)
+    integers = generator.integers(0, 2, sizes)
+    return integers.astype("S").astype(object) if dtype is object else np.asarray(integers, dtype)
 
 
 def _run(tf: Any, content: bytes, feeds: Arrays) -> Arrays:
@@ -93,7 +95,9 @@ def _numbers(array: NDArray[Any], details: Any) -> NDArray[Any]:
 
 
 def _error(actual: NDArray[Any], expected: NDArray[Any]) -> float:
-    """Relative error of finite numbers; infinite where shapes or what is finite differ."""
+    """Relative error of finite numbers; infinite where shapes, texts or what is finite differ."""
+    if expected.dtype == object:
+        return 0.0 if np.array_equal(actual, expected) else float("inf")
     finite = np.isfinite(expected)
     if actual.shape != expected.shape or (np.isfinite(actual) != finite).any():
         return float("inf")

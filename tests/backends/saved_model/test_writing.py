@@ -137,13 +137,33 @@ def test_the_map_says_where_every_initialiser_is(network: ir.Model, written: Wri
 
 
 def test_a_saved_model_is_replaced_and_nothing_else_is(network: ir.Model, written: Written, tmp_path: Path) -> None:
-    (written(network) / "stale").write_text("old")
-    assert "stale" not in contents(written(network))
+    folder = written(network)
+    (folder / "variables" / "stale").write_text("old")
+    assert "variables/stale" not in contents(written(network))
+    (folder / "notes").write_text("dear")
+    with pytest.raises(OnnxpressError, match=r"model holds a SavedModel and 'notes', which would be lost; name a"):
+        written(network)
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "diary").write_text("dear")
-    with pytest.raises(OnnxpressError, match="home holds something that is no SavedModel; name a folder that is new"):
+    with pytest.raises(OnnxpressError, match=r"home holds something that is no SavedModel; name a folder that is new"):
         written(network, "home")
+    assert (folder / "notes").is_file()
     assert list(contents(tmp_path / "home")) == ["diary"]
+
+
+def test_the_folder_that_the_user_is_in_is_left_alone(
+    network: ir.Model, written: Written, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(written(network))
+    with pytest.raises(OnnxpressError, match=r"model is the folder you are in, or is around it; name a folder inside"):
+        written(network)
+
+
+def test_inputs_that_a_signature_cannot_tell_apart_are_refused(written: Written) -> None:
+    model = parse("agraph (float[N,2] x, float[N,2] z) => (float[N,2] y) { y = Add(x, z) }")
+    model.graph.inputs[0].name, model.graph.inputs[1].name = "a.b", "A_b"
+    with pytest.raises(UnsupportedModel, match=r"cannot tell input 'A_b' from 'a.b'; rename it in the model"):
+        written(model)
 
 
 def test_what_is_refused_leaves_nothing(written: Written, tmp_path: Path) -> None:
