@@ -31,11 +31,33 @@ def keeps(call: Call, axis: int, index: int, element: int) -> bool:
     found = None if listed is None else _origins(call, listed)
     if image is None or found is None or element >= len(found):
         return False
-    origin = found[element]
+    return _is_size(found[element], image, axis)
+
+
+def copies(call: Call, index: int) -> dict[int, int]:
+    """For elements of input `index` that are sizes of the first input, the axis whose size they are.
+
+    Args:
+        call: The node; the rank of its first input is known.
+        index: An input that is a vector of sizes.
+    """
+    listed, image = call.node.inputs[index], call.node.inputs[0]
+    found = None if listed is None else _origins(call, listed)
+    if image is None or found is None:
+        return {}
+    axes = range(call.rank(0))
+    pairs = [
+        (place, next((axis for axis in axes if _is_size(origin, image, axis)), None))
+        for place, origin in enumerate(found)
+    ]
+    return {place: axis for place, axis in pairs if axis is not None}
+
+
+def _is_size(origin: tuple[ir.Value, int] | None, tensor: ir.Value, axis: int) -> bool:
     if origin is None:
         return False
-    tensor, place = origin
-    return (tensor is image and place == axis) or _alike(tensor, place, image, axis)
+    source, place = origin
+    return (source is tensor and place == axis) or _alike(source, place, tensor, axis)
 
 
 def _alike(one: ir.Value, axis: int, other: ir.Value, place: int) -> bool:

@@ -8,20 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import NamedTuple
 
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout, Shape, Split, logical, transposed
 from onnxpress_backends.tensorflow.measured_shapes import is_measured
+from onnxpress_backends.tensorflow.reshape_parts import Part, parts
+from onnxpress_backends.tensorflow.size_tracing import copies
 from onnxpress_backends.tensorflow.terms import packed, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
-_UNKNOWN = 2**61 - 1
-"""Stands for an unknown size: a prime that no product of known ones makes."""
 
-Part = tuple[tuple[int, ...], tuple[int, ...]]
-"""Axes before, axes after."""
+class _Carried(NamedTuple):
+    """A tensor, and the layout of what its reshape gives."""
+
+    tensor: Tensor
+    layout: Layout
 
 
 def transpose(call: Call) -> Laid:
@@ -39,9 +43,30 @@ def reshape(call: Call) -> Laid | Tensor:
     """To the shape that ONNX inferred; where it could not, to the one that is computed."""
     target = shape_of(call.node.outputs[0])
     source = call.value(0).shape
-    if target is not None and source is not None and target.count(None) <= 1:
+    if target is None or source is None:
+        return _by_tensor(call)
+    if target.count(None) <= 1:
         return through(call, source, target)
-    return _by_tensor(call)
+    return _by_sizes(call, source, target) or _by_tensor(call)
+
+
+def _by_sizes(call: Call, source: Shape, target: Shape) -> Laid | None:
+    """To sizes of which all but one are known or those of the input, as it lies; None when it must lie as ONNX says."""
+    wanted = call.constant(1)
+    kept = copies(call, 1) if wanted is None else {axis: axis for axis, size in enumerate(wanted) if size == 0}
+    kept = {axis: origin for axis, origin in kept.items() if target[axis] is None}
+    if call.attribute("allowzero", 0) or target.count(None) - len(kept) > 1:
+        return None
+    after = _carried_form(call, source, target, kept)
+    if after is None:
+        return None
+    tensor, layout = after
+    have = sizes(call, 0, DType.INT64)
+    numbers = [
+        have[kept[axis]] if axis in kept else term(call, -1 if size is None else size, DType.INT64)
+        for axis, size in enumerate(target)
+    ]
+    return Laid(_reshaped(call, tensor, packed(call, [numbers[axis] for axis in layout.perm]).tensor), layout)
 
 
 def _by_tensor(call: Call) -> Tensor:
@@ -73,14 +98,25 @@ def through(call: Call, source: Shape, target: Shape) -> Laid:
     value = call.value(0)
     if value.constant is not None:
         return Laid(_to(call, value.tensor(), target), logical(len(target)))
-    parts = _parts(source, target)
+    after = _carried_form(call, source, target, {})
+    if after is not None:
+        return Laid(_to(call, after.tensor, after.layout.arrange(target)), after.layout)
+    return Laid(_to(call, value.tensor(), target), logical(len(target)))
+
+
+def _carried_form(call: Call, source: Shape, target: Shape, kept: Mapping[int, int]) -> _Carried | None:
+    """A form of the first input that is not in ONNX's order and need not be, and the layout of what comes of it."""
+    value = call.value(0)
+    if value.constant is not None:
+        return None
+    small = parts(source, target, kept)
     for layout, tensor in value.forms.items() if value.forms else [value.laid[::-1]]:
         if layout is None or layout.is_logical:
             continue
-        after = _carried(layout, source, target, parts)
+        after = _carried(layout, source, target, small)
         if after is not None:
-            return Laid(_to(call, tensor, after.arrange(target)), after)
-    return Laid(_to(call, value.tensor(), target), logical(len(target)))
+            return _Carried(tensor, after)
+    return None
 
 
 def _to(call: Call, tensor: Tensor, shape: Shape) -> Tensor:
@@ -94,43 +130,13 @@ def _reshaped(call: Call, tensor: Tensor, shape: Tensor) -> Tensor:
     return call.emit("Reshape", tensor, shape)
 
 
-def _parts(source: Shape, target: Shape) -> list[Part]:
-    """The smallest reshapes that make up one; an unknown size stands for itself."""
-    parts: list[Part] = []
-    left: list[int] = []
-    right: list[int] = []
-    i = j = 0
-    while i < len(source) or j < len(target):
-        if not left and not right and i < len(source) and j < len(target) and source[i] == target[j]:
-            parts.append(((i,), (j,)))
-            i, j = i + 1, j + 1
-            continue
-        before, after = _size(source, left), _size(target, right)
-        if i < len(source) and (before <= after or j == len(target)):
-            left.append(i)
-            i += 1
-        else:
-            right.append(j)
-            j += 1
-        if left and right and _size(source, left) == _size(target, right):
-            parts.append((tuple(left), tuple(right)))
-            left, right = [], []
-    if left or right:
-        parts.append((tuple(left), tuple(right)))
-    return parts
-
-
-def _size(shape: Shape, axes: Sequence[int]) -> int:
-    return prod(_UNKNOWN if (size := shape[axis]) is None else size for axis in axes)
-
-
-def _carried(layout: Layout, source: Shape, target: Shape, parts: Sequence[Part]) -> Layout | None:
+def _carried(layout: Layout, source: Shape, target: Shape, small: Sequence[Part]) -> Layout | None:
     """The layout of the result when the tensor is reshaped as it lies; None when that cannot be."""
     if layout.split is not None:
         return None
     order: list[tuple[int, tuple[int, ...]]] = []
     split: Split | None = None
-    for before, after in parts:
+    for before, after in small:
         kept = [axis for axis in before if source[axis] != 1]
         places = [layout.axis(axis) for axis in kept]
         together = places == sorted(places) and _adjacent(places, layout, source)

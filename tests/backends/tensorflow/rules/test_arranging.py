@@ -124,3 +124,24 @@ def test_transpose_without_a_rank_is_refused(agree: Agree):
     parsed.graph.inputs[0].shape = None
     with pytest.raises(UnsupportedModel, match="the rank of the input must be known to reverse its axes"):
         agree(parsed, {"x": normal(2, 3)})
+
+
+def test_a_size_that_is_not_known_before_and_after_need_not_be_the_same(agree: Agree):
+    """[7, N, 16] to [7, 2 N, 8]: both middle sizes are unknown, and differ."""
+    text = """agraph (float[N,7,16] x) => (float[7,a,8] y) {
+        t = Transpose<perm = [1, 0, 2]>(x) s = Constant<value_ints = [7, -1, 8]>() y = Reshape(t, s) }"""
+    agree(text, {"x": normal(3, 7, 16)})
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        "s = Constant<value_ints = [0, 4, -1]>()",
+        "n = Shape<end = 1>(c) r = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, r)",
+        "n = Shape<end = 1>(x) r = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, r)",
+    ],
+)
+def test_pixels_of_an_image_of_any_size_are_joined_without_a_transpose(agree: Agree, sizes: str):
+    text = f"""agraph (float[N,H,W,4] x) => (float[a,b,4] y) {{
+        c = Transpose<perm = [0, 3, 1, 2]>(x) {sizes} r = Reshape(c, s) y = Transpose<perm = [0, 2, 1]>(r) }}"""
+    assert "Transpose" not in agree(text, {"x": normal(2, 3, 5, 4)})
