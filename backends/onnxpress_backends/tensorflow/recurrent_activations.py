@@ -1,7 +1,7 @@
 """The activations of ONNX's recurrent operators, by name, with their slopes.
 
-A slope that is not given is that of the ONNX operator of the same name; of Affine and ScaledTanh, which are no operators
-any more, it is 0, as in onnxruntime.
+A slope that is not given is that of the ONNX operator of the same name; of Affine and ScaledTanh, no operators any
+more, it is 0, as in onnxruntime.
 """
 
 from __future__ import annotations
