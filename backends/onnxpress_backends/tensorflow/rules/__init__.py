@@ -55,6 +55,7 @@ FAMILIES = (
     "suppression",
     "text",
     "transposed_convolution",
+    "tree_ensembles",
     "unit_axes",
     "word_counts",
 )
