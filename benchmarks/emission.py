@@ -15,7 +15,7 @@ from costs import Cost, in_child, resident_mb, run_child
 from models.onnx_files import onnx_file
 from results import Goal, write
 
-FORMATS = {"tensorflow-pb": "out.pb", "savedmodel": "out/", "keras": "out.keras"}
+FORMATS = {"tensorflow-pb": "out.pb", "savedmodel": "out/", "keras": "out.keras", "tflite": "out.tflite"}
 IMPORTING = {"savedmodel", "keras", "tflite"}
 
 

@@ -83,7 +83,7 @@ def _weights(call: Call, direction: int) -> list[Any]:
     kernels = [np.split(_required(call, index)[direction], len(order)) for index in (1, 2)]
     kernel, recurrent_kernel = (np.concatenate([parts[gate] for gate in order]).T for parts in kernels)
     hidden = kernel.shape[1] // len(order)
-    bias = call.constant(3)[direction] if call.has(3) else np.zeros(2 * kernel.shape[1], kernel.dtype)  # type: ignore[index]
+    bias = _required(call, 3)[direction] if call.has(3) else np.zeros(2 * kernel.shape[1], kernel.dtype)
     both = bias.reshape(2, len(order), hidden)[:, list(order)].reshape(2, -1)
     return [kernel, recurrent_kernel, both if kind == "GRU" else both.sum(0)]
 
@@ -98,6 +98,8 @@ def layer_normalization(call: Call) -> Laid:
     scale = _required(call, 1)
     bias = _required(call, 2) if call.has(2) else np.zeros_like(scale)
     width = call.shape(0)[-1]
+    if width is None:
+        call.refuse("the size of its last axis must be known")
     arrays = [np.broadcast_to(array, (width,)) for array in (scale, bias)]
     tensor = _composite(
         call, "keras.LayerNormalization", call.tensor(0), weights=arrays, epsilon=call.attribute("epsilon", 1e-5)

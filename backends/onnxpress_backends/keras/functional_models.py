@@ -73,7 +73,7 @@ def build(model: ir.Model, *, nhwc: bool = False) -> tuple[Any, set[str]]:
         except ValueError as error:  # what layers and operations of Keras raise
             raise UnsupportedModel(f"Keras cannot express the model: {reason(error)}; write a SavedModel") from error
         inputs = [assembly.made[tensor] for tensor in assembly.inputs]
-        outputs = {name: assembly.of(tensor) for name, tensor in graph.outputs.items()}
+        outputs = {name: _output(assembly, name, tensor) for name, tensor in graph.outputs.items()}
         result = next(iter(outputs.values())) if len(outputs) == 1 else outputs
         built = keras.Model(inputs[0] if len(inputs) == 1 else inputs, result, name="model")
     return built, assembly.names
@@ -105,6 +105,15 @@ def _input(assembly: Any, node: Any) -> Any:
     if not shape:
         assembly.refuse(node, f"input {node.name!r} has no batch dimension, which every input of Keras has")
     return keras.Input(batch_shape=tuple(shape), dtype=dtype, name=assembly.name(node.name))
+
+
+def _output(assembly: Any, name: str, tensor: Any) -> Any:
+    import keras
+
+    output = assembly.of(tensor)
+    if not isinstance(output, keras.KerasTensor):
+        raise UnsupportedModel(f"output {name!r} depends on no input, as Keras wants it; write a SavedModel instead")
+    return output
 
 
 KERAS = Backend(
