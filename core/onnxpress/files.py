@@ -50,7 +50,10 @@ def publish(staged: Path, destination: Path) -> None:
 
     Raises:
         IsADirectoryError: A file would take the place of a folder.
+        NotADirectoryError: A folder would take the place of a file.
     """
+    if staged.is_dir() and destination.is_file():
+        raise NotADirectoryError(errno.ENOTDIR, f"{destination.name!r} is a file; name a folder")
     if not destination.is_dir() or destination.is_symlink():
         staged.replace(destination)
         return
@@ -72,7 +75,8 @@ def atomic(path: Path) -> Iterator[Path]:
     Raises:
         OnnxpressError: The place cannot be written, or the disk is full.
     """
-    with staging(path.absolute().parent) as folder:
+    path = path.resolve() if path.name in ("", "..") else path.absolute()  # a name, even of . and ..
+    with staging(path.parent) as folder:
         temporary = folder / path.name
         yield temporary
         publish(temporary, path)

@@ -159,7 +159,8 @@ def compress(
         run.benchmark = benchmark(before, after, feeds=feeds, threads=threads or 1, progress=progress)
     run.size_before = model_files.file_size(before)
     if path is not None and writer is not None:
-        written = writer.emit(after, path, **emit_options[0])
+        with progress.task(f"writing ({writer.name})", None):
+            written = writer.emit(after, path, **emit_options[0])
         run.files = [str(file) for file in written]
         run.size_after = sum(files.size(file) for file in written)
     else:

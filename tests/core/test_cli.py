@@ -54,10 +54,11 @@ def test_every_command_has_help_and_an_example(command: str, capsys: pytest.Capt
     assert "Example" in shown and f"onnxpress {command}" in shown
 
 
-def test_help_says_what_the_options_of_a_frontend_mean(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_what_options_mean_and_whose_they_are(capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["convert", "--help"]) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "--signature VALUE Key of the SavedModel signature to convert (str; frontend tensorflow)." in shown
+    assert "--signature VALUE Key of the SavedModel signature to convert (str; frontends tensorflow, tflite)." in shown
+    assert "'quantize-weights'; backends savedmodel, tensorflow- pb)." in shown
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

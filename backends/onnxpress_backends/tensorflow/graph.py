@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _SMALL = 256
 """Bytes up to which equal constants are one node."""
 
-_LEGAL = re.compile(r"[^A-Za-z0-9_.\\/\->]")
+_ILLEGAL = re.compile(r"[^A-Za-z0-9_./\->]")
 
 
 @dataclass(eq=False)
@@ -140,7 +140,7 @@ class Graph:
         return free
 
     def reserve(self, names: Sequence[str]) -> None:
-        """Keep names for inputs and outputs; `claim` gives them out."""
+        """Keep names for inputs and outputs: `unique` gives them to no other node."""
         self._names.update(name.lower() for name in names)
 
     def finish(self, outputs: dict[str, Tensor]) -> None:
@@ -173,7 +173,7 @@ class Graph:
 
 def legal_name(name: str) -> str:
     """The name as TensorFlow allows it; ``:0`` at the end is TensorFlow's own way to say the first output."""
-    legal = _LEGAL.sub("_", name.removesuffix(":0")) or "node"
+    legal = _ILLEGAL.sub("_", name.removesuffix(":0")) or "node"
     return legal if legal[0].isalnum() or legal[0] == "." else f"n{legal}"
 
 

@@ -14,7 +14,7 @@ from onnxpress import __version__
 from onnxpress.errors import InvalidOption, InvalidRecipe, OnnxpressError, UnknownName
 
 COMMANDS = {
-    "convert": "Bring a model to ONNX and tidy it.",
+    "convert": "Bring a model to ONNX, or from there to TensorFlow or TFLite.",
     "compress": "Take a model through a recipe, for example int8.",
     "compare": "Compare the outputs of two models on data.",
     "bench": "Time one model, or two against each other.",
@@ -26,6 +26,7 @@ COMMANDS = {
 EPILOG = """\b
 Examples:
   onnxpress convert saved_model/ -o model.onnx
+  onnxpress convert model.onnx -o model.pb
   onnxpress compress model.keras --data calibration.npz -o model-int8.onnx
   onnxpress compare model.keras model-int8.onnx --data test.npz --labels labels.npy
 """

@@ -17,6 +17,8 @@ Examples:
   onnxpress compress model.keras --data photos/ --preprocessing keras-tf -o model-int8.onnx \\
       --set calibrate.observer=entropy --eval-data test.npz --labels labels.npy
   onnxpress compress model.onnx --recipe my-recipe.toml --random-data -o smoke.onnx
+  onnxpress compress model.onnx --data calibration.npz --target tflite -o model.tflite --nhwc
+  onnxpress compress model.onnx --data calibration.npz -o trainable/
 """
 
 

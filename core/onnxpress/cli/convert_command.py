@@ -17,6 +17,11 @@ Examples:
   onnxpress convert frozen.pb --inputs image --outputs probabilities -o model.onnx
   onnxpress convert model.ckpt-9000.meta --outputs probabilities -o model.onnx
   onnxpress convert old.onnx -o tidy.onnx --json
+  onnxpress convert model.onnx -o model.pb --nhwc
+  onnxpress convert model-int8.onnx -o exact.pb --mode exact
+  onnxpress convert model.onnx -o saved_model/
+  onnxpress convert model.onnx -o model.keras --nhwc
+  onnxpress convert model.onnx -o model.tflite --nhwc --precision float16
 """
 
 
@@ -40,11 +45,12 @@ def command(
     as_json: bool,
     plugin_options: dict[str, Any],
 ) -> None:
-    """Bring MODEL to ONNX and tidy it; the numbers stay the same.
+    """Bring MODEL to ONNX, tidy it, and write it in the format that --out asks for; the numbers stay the same.
 
     MODEL is a SavedModel folder, a Keras file (.keras, .h5), a frozen GraphDef (.pb, .pbtxt), a checkpoint of
     TensorFlow 1 (its .meta file or what its files begin with), a TFLite file, an exported program of PyTorch (.pt2) or
-    an ONNX file.
+    an ONNX file.  What is written is an ONNX file, a frozen GraphDef (.pb), a SavedModel (a folder), a Keras file
+    (.keras) or a TFLite file.
     """
     from onnxpress.cli.progress import progress
     from onnxpress.cli.reporting import check_report, show

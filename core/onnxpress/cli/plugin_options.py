@@ -35,16 +35,17 @@ class PluginCommand(click.Command):
         return [*own[:-1], *self.generated().values(), *own[-1:]]
 
     def generated(self) -> dict[str, click.Option]:
-        """The options of all plugins that text can give, by parameter name; one that two plugins share appears once."""
+        """The options of all plugins that text can give, by parameter name; one that several share appears once."""
         if self._generated is None:
             registry = Registry()
             taken = {param.name for param in self.params}
-            self._generated = {}
+            owners: dict[str, list[tuple[Option, Kind]]] = {}
             for kind in self.kinds:
                 for offer in registry.all(kind).values():
                     for option in schema(_FUNCTIONS[kind](offer)):
                         if option.name not in taken and not option.in_memory:
-                            self._generated.setdefault(option.name, _click_option(option, offer))
+                            owners.setdefault(option.name, []).append((option, offer))
+            self._generated = {name: _click_option(having) for name, having in owners.items()}
         return self._generated
 
     def invoke(self, context: click.Context) -> Any:
@@ -69,11 +70,21 @@ def step_options(given: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _click_option(option: Option, offer: Kind) -> click.Option:
-    flag, owner = f"--{option.name.replace('_', '-')}", f"{offer.label} {offer.name}"
+def _click_option(having: list[tuple[Option, Kind]]) -> click.Option:
+    """One option for all who have it, explained by the one that takes the most values, the first of these."""
+    option = max((option for option, _ in having), key=lambda option: len(option.type_name))
+    flag, owner = f"--{option.name.replace('_', '-')}", _owners([offer for _, offer in having])
     meaning = option.meaning.replace("`", "").removesuffix(".")
     if option.type is bool:
         return click.Option([flag], is_flag=True, default=option.default, help=f"{meaning} ({owner}).".lstrip())
     kind = option.type_name.removesuffix(" or none").replace("list of str", "A,B,...")
     metavar = "PATH" if option.type is Path else "VALUE"
     return click.Option([flag], metavar=metavar, default=None, help=f"{meaning} ({kind}; {owner}).".lstrip())
+
+
+def _owners(offers: list[Kind]) -> str:
+    """``frontend onnx``, or ``backends keras, savedmodel``, or both."""
+    names: dict[str, list[str]] = {}
+    for offer in offers:
+        names.setdefault(offer.label, []).append(offer.name)
+    return " and ".join(f"{label}{'s' if len(own) > 1 else ''} {', '.join(own)}" for label, own in names.items())

@@ -51,7 +51,9 @@ def name_endpoints(function: Any, *, title: str, owner: Any) -> NamedFunction:
         raise UnsupportedModel(f"{title!r} has {len(inputs)} inputs and {len(function.outputs)} outputs; needs both")
     specs = [spec for spec in tf.nest.flatten(function.structured_input_signature) if isinstance(spec, tf.TensorSpec)]
     if len(specs) == len(inputs):
+        keys = {key.lower(): key for key in function.structured_input_signature[1]}
         names = [spec.name or tensor.op.name for spec, tensor in zip(specs, inputs, strict=True)]
+        names = [keys.get(name, name) for name in names]  # the names of specs have no capitals
     else:
         names = [tensor.op.name for tensor in inputs]
     named_inputs = endpoints(names, inputs)
