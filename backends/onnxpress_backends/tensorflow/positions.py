@@ -44,14 +44,6 @@ def strides(sizes: Sequence[Term]) -> list[Term]:
     return found[::-1]
 
 
-def product(call: Call, sizes: Sequence[Term]) -> Term:
-    """Number of elements of some axes."""
-    whole = term(call, 1, DType.INT64)
-    for size in sizes:
-        whole = whole * size
-    return whole
-
-
 def counted(sizes: Sequence[Term], steps: Sequence[Term | None], rank: int) -> Term:
     """The part of the number that comes of axes whose indices are counted.
 

@@ -174,6 +174,19 @@ class Term:
             return Term(self.call, self.call.emit("GatherV2", self.held, self.call.const(index, DType.INT32), zero))
         return Term(self.call, np.asarray(self.held[index]))
 
+    def take(self, index: Term) -> Term:
+        """The elements of the first axis that `index` names."""
+        if self.known is not None and index.known is not None:
+            return Term(self.call, np.asarray(self.known[index.known]))
+        zero = self.call.const(0, DType.INT32)
+        return Term(self.call, self.call.emit("GatherV2", self.tensor, index.tensor, zero))
+
+    def scalar(self) -> Term:
+        """A number that may be a vector of one element, as a number."""
+        if self.known is not None:
+            return Term(self.call, self.known.reshape(()))
+        return Term(self.call, self.call.emit("Reshape", self.tensor, self.call.const([], DType.INT32)))
+
     def with_(self, op: str, *others: Term | float) -> Term:
         """An elementwise operator of TensorFlow's; plain numbers take this term's type."""
         return _worked(self.call, op, self, *(self._like(other) for other in others))

@@ -11,8 +11,8 @@ from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.positions import counted, product, sizes_in, strides
-from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.positions import counted, sizes_in, strides
+from onnxpress_backends.tensorflow.terms import Term, given, packed, product, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 
@@ -98,7 +98,7 @@ def gather_nd(call: Call) -> Tensor:
     steps = strides(dims[: batch + depth])
     numbers = (indices * packed(call, steps[batch:])).reduce("Sum", -1)
     starts = counted(dims[:batch], list(steps[:batch]), call.rank(1) - 1)
-    rows = packed(call, [product(call, dims[: batch + depth]), *dims[batch + depth :]])
+    rows = packed(call, [product(dims[: batch + depth]), *dims[batch + depth :]])
     flat = call.emit("Reshape", call.tensor(0), rows.tensor)
     return call.emit("GatherV2", flat, (numbers + starts).tensor, call.const(0, DType.INT32))
 

@@ -55,7 +55,7 @@ def constant_of_shape(call: Call) -> Tensor:
 def numbers(call: Call) -> Tensor:
     """Range: ``start + i * delta`` for as many i as stay below the limit; TensorFlow has no empty ones."""
     terms = [given(call, index) for index in range(3)]
-    first, limit, step = (each if call.value(index).shape == () else _scalar(each) for index, each in enumerate(terms))
+    first, limit, step = (each if call.value(index).shape == () else each.scalar() for index, each in enumerate(terms))
     dtype = call.dtype(0)
     if dtype in (DType.INT32, DType.INT64) and step.known is not None:
         end = limit.least(first) if int(step.known) > 0 else limit.most(first)
@@ -93,7 +93,7 @@ def size(call: Call) -> Tensor:
 def one_hot(call: Call) -> Laid | Tensor:
     """OneHot: negative indices count from the end; what is out of range gives no one."""
     tensor, layout = call.value(0).permuted
-    depth, values = _scalar(given(call, 1)), given(call, 2)
+    depth, values = given(call, 1).scalar(), given(call, 2)
     indices = Term(call, call.cast(tensor, DType.INT64))
     depth = depth.to(DType.INT64)
     wrapped = (indices < 0).where(indices + depth, indices)
@@ -107,14 +107,6 @@ def one_hot(call: Call) -> Laid | Tensor:
     if layout.is_logical:
         return call.emit("OneHot", wrapped.tensor, deep, on, off, axis=-1 if axis == layout.rank else axis)
     return Laid(call.emit("OneHot", wrapped.tensor, deep, on, off, axis=-1), after)
-
-
-def _scalar(vector: Term) -> Term:
-    """A number that may be a vector of one element."""
-    if vector.known is not None:
-        return Term(vector.call, vector.known.reshape(()))
-    shape_ = vector.call.const(np.zeros(0, np.int32), DType.INT32)
-    return Term(vector.call, vector.call.emit("Reshape", vector.tensor, shape_))
 
 
 RULES: Mapping[str, Rule] = {

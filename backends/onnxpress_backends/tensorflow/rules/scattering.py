@@ -12,9 +12,9 @@ from onnxpress_backends.tensorflow.call import Call, Rule
 from onnxpress_backends.tensorflow.dtypes import DType
 from onnxpress_backends.tensorflow.graph import Tensor
 from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.positions import product, sizes_in, strides
+from onnxpress_backends.tensorflow.positions import sizes_in, strides
 from onnxpress_backends.tensorflow.rules.gathering import element_numbers, from_start
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, sizes, term
+from onnxpress_backends.tensorflow.terms import Term, count, given, packed, product, sizes, term
 from onnxpress_backends.tensorflow.values import Laid
 
 _REDUCTIONS: Mapping[str, str] = {
@@ -46,7 +46,7 @@ def _elementwise(call: Call, data: Tensor, layout: Layout, dims: list[Term], num
     reduction = call.attribute("reduction", "none")
     if reduction == "mul":
         places = call.emit("Reshape", column, row)
-        factors = call.emit("UnsortedSegmentProd", news, places, product(call, dims).to(DType.INT32).tensor)
+        factors = call.emit("UnsortedSegmentProd", news, places, product(dims).to(DType.INT32).tensor)
         result = call.emit("Mul", flat, factors)
     else:
         result = call.emit(_REDUCTIONS[reduction], flat, column, news)
@@ -65,7 +65,7 @@ def scatter_nd(call: Call) -> Tensor:
     reduction = call.attribute("reduction", "none")
     if reduction != "mul":
         return call.emit(_REDUCTIONS[reduction], call.tensor(0), indices.tensor, call.tensor(2))
-    rows = product(call, dims[:depth])
+    rows = product(dims[:depth])
     numbers = (indices * packed(call, strides(dims[:depth]))).reduce("Sum", -1)
     factors = call.emit("UnsortedSegmentProd", call.tensor(2), numbers.tensor, rows.to(DType.INT32).tensor)
     return call.emit("Mul", call.tensor(0), call.emit("Reshape", factors, packed(call, dims).tensor))

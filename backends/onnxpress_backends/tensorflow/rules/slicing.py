@@ -47,14 +47,7 @@ def _axes(call: Call) -> Term:
 
 def _places(axes: Term, layout: Layout) -> Term:
     """Where the axes are in memory."""
-    return axes if layout.is_logical else _picked(term(axes.call, np.argsort(layout.perm)), axes)
-
-
-def _picked(vector: Term, index: Term) -> Term:
-    call = vector.call
-    if vector.known is not None and index.known is not None:
-        return Term(call, vector.known[index.known])
-    return Term(call, call.emit("GatherV2", vector.tensor, index.tensor, call.const(0, DType.INT32)))
+    return axes if layout.is_logical else term(axes.call, np.argsort(layout.perm)).take(axes)
 
 
 def _clamped(axes: Term, starts: Term, steps: Term | None) -> Term:
@@ -62,7 +55,7 @@ def _clamped(axes: Term, starts: Term, steps: Term | None) -> Term:
     forward = steps is None or (steps.known is not None and (steps.known > 0).all())
     if steps is None or forward or (starts.known is not None and (starts.known >= 0).all()):
         return starts
-    dims = _picked(packed(axes.call, sizes(axes.call, 0, DType.INT64)), axes)
+    dims = packed(axes.call, sizes(axes.call, 0, DType.INT64)).take(axes)
     starts = starts.to(DType.INT64)
     inside = (starts < 0).where((starts + dims).least(0), starts)
     return (steps < 0).where(inside, starts)

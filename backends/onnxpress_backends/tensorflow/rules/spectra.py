@@ -58,24 +58,9 @@ def _swap(call: Call, rank: int) -> Term | None:
 def _length(call: Call, order: Term | None, dims: list[Term], *, halved: bool) -> Term:
     """Points of the transform."""
     if call.has(1):
-        return _scalar(given(call, 1))
-    size = dims[-2] if order is None else _picked(packed(call, dims), order[len(dims) - 2])
+        return given(call, 1).scalar().to(DType.INT32)
+    size = dims[-2] if order is None else packed(call, dims).take(order[len(dims) - 2])
     return (size - 1) * 2 if halved else size
-
-
-def _picked(vector: Term, index: Term) -> Term:
-    if index.known is not None:
-        return vector[int(index.known)]
-    call = vector.call
-    return Term(call, call.emit("GatherV2", vector.tensor, index.tensor, call.const(0, DType.INT32)))
-
-
-def _scalar(number: Term) -> Term:
-    """An INT32 scalar, of a number that may be a vector of one element."""
-    call = number.call
-    if number.known is not None:
-        return term(call, int(number.known.reshape(())))
-    return Term(call, call.emit("Reshape", number.tensor, call.const([], DType.INT32))).to(DType.INT32)
 
 
 def _fitted(call: Call, tensor: Tensor, rank: int, length: Term) -> Tensor:
@@ -131,7 +116,7 @@ def _complex_type(real: DType) -> DType:
 
 def stft(call: Call) -> Tensor:
     """STFT of signals [batch, length, 1 or 2]: frames, weighted by a window, transformed."""
-    step, length, whole = _scalar(given(call, 1)), _frame_length(call), sizes(call, 0)[1]
+    step, length, whole = given(call, 1).scalar().to(DType.INT32), _frame_length(call), sizes(call, 0)[1]
     frames = (whole - length) // step + 1
     places = (count(call, frames) * step).at(1) + count(call, length).at(0)
     signal = call.cast(call.tensor(0), DType.DOUBLE)
@@ -146,7 +131,7 @@ def stft(call: Call) -> Tensor:
 
 def _frame_length(call: Call) -> Term:
     if call.has(3):
-        return _scalar(given(call, 3))
+        return given(call, 3).scalar().to(DType.INT32)
     return sizes(call, 2)[0] if call.has(2) else sizes(call, 0)[1]
 
 

@@ -52,10 +52,7 @@ def _limits(call: Call) -> list[Tensor]:
 def _scalar(call: Call, index: int, default: float, dtype: DType) -> Term:
     if not call.has(index):
         return term(call, default, dtype)
-    value = given(call, index)
-    if value.known is not None:
-        return term(call, value.known.reshape(()), dtype)
-    return Term(call, call.emit("Reshape", value.tensor, call.const([], DType.INT32)))
+    return given(call, index).scalar()
 
 
 def _rows(call: Call, boxes: Tensor, scores: Tensor, limits: list[Tensor], at: tuple[Tensor, Tensor, Tensor]) -> Tensor:

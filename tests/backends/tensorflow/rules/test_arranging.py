@@ -137,8 +137,8 @@ def test_a_size_that_is_not_known_before_and_after_need_not_be_the_same(agree: A
     "sizes",
     [
         "s = Constant<value_ints = [0, 4, -1]>()",
-        "n = Shape<end = 1>(c) r = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, r)",
-        "n = Shape<end = 1>(x) r = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, r)",
+        "n = Shape<end = 1>(c) k = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, k)",
+        "n = Shape<end = 1>(x) k = Constant<value_ints = [4, -1]>() s = Concat<axis = 0>(n, k)",
     ],
 )
 def test_pixels_of_an_image_of_any_size_are_joined_without_a_transpose(agree: Agree, sizes: str):

@@ -59,7 +59,7 @@ def reached(sample: Any, root: int, modes: list[int], sets: dict[int, set[float]
     return at
 
 
-@pytest.mark.parametrize(("function", "join"), enumerate([np.mean, np.sum, np.min, np.max]))
+@pytest.mark.parametrize(("function", "join"), list(enumerate([np.mean, np.sum, np.min, np.max])))
 @pytest.mark.parametrize("modes", [[0] * 5, [1, 2, 3, 0, 1], [4, 5, 0, 1, 2], [6, 0, 6, 2, 3]])
 def test_walks(run_tensorflow: RunTensorFlow, modes: list[int], function: int, join: Callable[..., Any]):
     x = normal(40, 3)
