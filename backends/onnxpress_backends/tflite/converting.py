@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 from onnxpress.errors import UnsupportedModel, reason
@@ -17,14 +17,22 @@ _REASON = re.compile(r"error: (.+)")
 
 
 def converted(
-    tf: Any, graph: Graph, function: Function, *, precision: Precision, integer_io: bool, sparse: bool
+    tf: Any,
+    graph: Graph,
+    function: Function,
+    weights: Sequence[Any],
+    *,
+    precision: Precision,
+    integer_io: bool,
+    sparse: bool,
 ) -> bytes:
     """`function` as a TFLite file.
 
     Args:
         tf: TensorFlow.
         graph: What the function was made of.
-        function: The function, with constants for its weights.
+        function: The function.
+        weights: The variables it reads.
         precision: How numbers are stored and computed.
         integer_io: Inputs and outputs are int8.
         sparse: Weights with many zeros are stored without them.
@@ -33,7 +41,7 @@ def converted(
         UnsupportedModel: TFLite has no such operators, or the file would pass 2 GB.
     """
     root = tf.Module()
-    root.call = function.call
+    root.call, root.weights = function.call, list(weights)
     converter = tf.lite.TFLiteConverter.from_concrete_functions([function.concrete], root)
     converter.optimizations = [tf.lite.Optimize.DEFAULT] if precision != "float" else []
     if sparse:

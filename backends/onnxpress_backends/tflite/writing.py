@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 
 from onnxpress.errors import InvalidOption, UnsupportedModel
 from onnxpress.kinds import Backend
+from onnxpress_backends.saved_model.parameters import Parameter, Place
 from onnxpress_backends.tflite.converting import Precision
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from onnxpress_backends.tensorflow.graph import Graph
+    from onnxpress_backends.tensorflow.graph import Graph, Node
+
+_SMALL = 4096
+"""Bytes of a weight that is a constant from the beginning."""
 
 _LARGEST = 2**31 - 1
 """Bytes that a GraphDef, and a flatbuffer, can hold."""
@@ -86,10 +90,23 @@ def _content(
     as_convolutions(graph)
     tf = import_tensorflow()
     with quiet(), native_code_muted():
-        made = function(tf, graph, {}, {})
-        content = converted(tf, graph, made, precision=precision, integer_io=integer_io, sparse=sparse)
+        places = _places(graph)
+        variables = {place.parameter: tf.Variable(place.parameter.array()) for place in places.values()}
+        made = function(tf, graph, places, variables)
+        weights = list(variables.values())
+        content = converted(tf, graph, made, weights, precision=precision, integer_io=integer_io, sparse=sparse)
         attempt(tf, content, made, precision)
     return content
+
+
+def _places(graph: Graph) -> dict[Node, Place]:
+    """Large weights are variables: the converter freezes them once, and copies constants again and again."""
+    large = [node for node in graph.nodes if node.weight is not None and node.weight.nbytes > _SMALL]
+    return {
+        node: Place(parameter=Parameter(name=node.name, trainable=False, array=node.weight.array))
+        for node in large
+        if node.weight is not None and node.weight.dtype.is_float
+    }
 
 
 def _refuse_large(graph: Graph) -> None:
