@@ -13,6 +13,7 @@ from onnxpress_backends.tensorflow.call import Call, Result, Rule, shape_of
 from onnxpress_backends.tensorflow.capturing import captured
 from onnxpress_backends.tensorflow.constant_folding import folded
 from onnxpress_backends.tensorflow.constants import Constant
+from onnxpress_backends.tensorflow.demanded_ranks import settle_ranks
 from onnxpress_backends.tensorflow.dtypes import of_onnx
 from onnxpress_backends.tensorflow.graph import Graph, Tensor, legal_name
 from onnxpress_backends.tensorflow.layouts import Layout, channels_last, logical
@@ -126,6 +127,7 @@ class Scope:
             for output, array in zip(node.outputs, known, strict=True):
                 self.values[output] = self.known(output, ir.tensor(array))
             return
+        settle_ranks(call)
         refine(call)
         rule = self.settings.rules.get(call.op_type)
         if rule is None:

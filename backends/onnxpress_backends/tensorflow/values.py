@@ -65,6 +65,12 @@ class Value:
             raise UnsupportedModel(f"the rank of {self.name!r} is not known, and must be; give its shape in the model")
         return len(self.shape)
 
+    def settle(self, rank: int) -> None:
+        """Take it to have `rank` axes, as an operator that reads it demands, when that is not known."""
+        if self.shape is None:
+            tensor = self.laid.tensor
+            self.shape, self.forms = (None,) * rank, {logical(rank): tensor}
+
     @property
     def laid(self) -> Laid:
         """The form it was computed in; a constant lies as ONNX says."""
