@@ -21,6 +21,9 @@ BENCHMARKS = (
     "efficientnet_lite0",
     "real_files",
     "tensorflow_size",
+    "emission",
+    "round_trip",
+    "backend_suite",
     "tf2onnx_failures",
     "calibration",
 )
