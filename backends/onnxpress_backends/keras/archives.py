@@ -1,6 +1,7 @@
 """A ``.keras`` file is a zip archive; Keras writes the time of day and numbers that count up into it.
 
-The same model gives the same bytes here: entries carry no date, and operations are numbered from 0 in every model.
+The same model gives the same bytes here: entries carry no date, and operations and objects that several layers share
+are numbered from 0 in every model.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def settle(path: Path, names: set[str]) -> None:
     metadata = json.loads(entries["metadata.json"]) | {"date_saved": _DATE}
     entries["metadata.json"] = json.dumps(metadata).encode()
     config = json.loads(entries["config.json"])
-    entries["config.json"] = json.dumps(_renamed(config, _numbered(config, names))).encode()
+    config = _shared(_renamed(config, _numbered(config, names)), {})
+    entries["config.json"] = json.dumps(config).encode()
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name, content in entries.items():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), content)
@@ -55,3 +57,15 @@ def _renamed(item: Any, names: dict[str, str]) -> Any:
     if isinstance(item, list):
         return [_renamed(value, names) for value in item]
     return names.get(item, item) if isinstance(item, str) else item
+
+
+def _shared(item: Any, numbers: dict[int, int]) -> Any:
+    """With numbers in the order of the model for the addresses in memory that Keras writes."""
+    if isinstance(item, list):
+        return [_shared(value, numbers) for value in item]
+    if not isinstance(item, dict):
+        return item
+    return {
+        key: numbers.setdefault(value, len(numbers)) if key == "shared_object_id" else _shared(value, numbers)
+        for key, value in item.items()
+    }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from onnxpress.errors import UnsupportedModel, reason
@@ -65,16 +66,20 @@ def function(tf: Any, graph: Graph, places: Mapping[Node, Place], variables: Map
 
 
 def _check_names(names: Iterable[str]) -> None:
-    """Signatures tell inputs apart by letters of one case and digits, and ``self`` is TensorFlow's own parameter."""
-    seen = {"self": "its own 'self'"}
+    """Signatures are arguments of Python, told apart by letters of one case and digits."""
+    seen: dict[str, str] = {}
     for name in names:
-        plain = re.sub(r"\W", "_", name).lower()
-        if plain in seen:
-            raise UnsupportedModel(
-                f"a signature of TensorFlow cannot tell input {name!r} from {seen[plain]}; rename it in the model, "
-                "or write a frozen graph"
-            )
-        seen[plain] = repr(name)
+        argument = re.sub(r"\W", "_", name)
+        if iskeyword(argument) or argument == "self":
+            why = f"have input {name!r}, a word of Python"
+        elif argument.lower() in seen:
+            why = f"tell input {name!r} from {seen[argument.lower()]!r}"
+        else:
+            seen[argument.lower()] = name
+            continue
+        raise UnsupportedModel(
+            f"a signature of TensorFlow cannot {why}; rename it in the model, or write a frozen graph (.pb)"
+        )
 
 
 def _message(graph: Graph) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress.errors import UnsupportedModel, reason
+from onnxpress.errors import OnnxpressError, UnsupportedModel, reason
 from onnxpress_backends.saved_model.functions import Function
 from onnxpress_backends.tflite.converting import Precision
 
@@ -35,6 +35,7 @@ def attempt(tf: Any, content: bytes, function: Function, precision: Precision) -
 
     Raises:
         UnsupportedModel: It does not run, or gives something else.
+        OnnxpressError: The converter could not finish it.
     """
     feeds = {spec.name: _noise(spec, number) for number, spec in enumerate(function.inputs)}
     expected = {name: value.numpy() for name, value in function.call(*map(tf.constant, feeds.values())).items()}
@@ -65,7 +66,10 @@ def _noise(spec: Any, seed: int) -> NDArray[Any]:
 
 
 def _run(tf: Any, content: bytes, feeds: Arrays) -> Arrays:
-    runner = _interpreter(tf, content).get_signature_runner()
+    interpreter = _interpreter(tf, content)
+    if not interpreter.get_signature_list():  # the converter goes on without it when it cannot write a SavedModel
+        raise OnnxpressError("cannot write in the folder for temporary files: the converter had no room there")
+    runner = interpreter.get_signature_runner()
     inputs, outputs = runner.get_input_details(), runner.get_output_details()
     given = {name: _stored(array, inputs[name]) for name, array in feeds.items() if name in inputs}
     return {name: _numbers(array, outputs[name]) for name, array in runner(**given).items()}

@@ -93,6 +93,8 @@ def _last_words(log: int) -> str:
 
 def _obituary(number: int, words: str) -> str:
     name = signal.Signals(number).name
+    if number == signal.SIGINT:  # outside of Python, or while Python was busy with the same
+        return "interrupted"
     if number == signal.SIGTERM:
         return f"terminated ({name})"
     if number == signal.SIGKILL:
