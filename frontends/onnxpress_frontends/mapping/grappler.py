@@ -28,6 +28,7 @@ def optimize(graph: Any, ends: Iterable[str], handles: Collection[str]) -> Any:
     rewriting = config.graph_options.rewrite_options
     rewriting.optimizers[:] = ["constfold", "function", "dependency"]
     rewriting.experimental_disable_folding_quantization_emulation = True
+    rewriting.min_graph_nodes = -1  # else it leaves a graph of three nodes alone, one of which may call all the others
     _turn(graph, handles, _HANDLE)
     with tf.Graph().as_default():
         meta = tf.compat.v1.train.export_meta_graph(graph_def=graph)

@@ -57,18 +57,38 @@ def _telling(node: Any) -> list[str]:
 
 
 def _carry_inside(function: Any, graph: Any) -> None:
-    """Make carriers in a loop or branch; what it quantises of constants alone is left to be folded."""
+    """Make carriers in a loop or branch; constants that are quantised there become what TensorFlow makes of them."""
     from tensorflow import make_ndarray
 
-    constants = {node.name: node.attr["value"].tensor for node in function.node_def if node.op == "Const"}
+    constants = {node.name: node for node in function.node_def if node.op == "Const"}
     for node in function.node_def:
-        if node.op not in _GRIDS or grid_attributes.has_grid(node) or source_of(node.input[0]) in constants:
+        if node.op not in _GRIDS or grid_attributes.has_grid(node):
             continue
-        known = [name for name in node.input if source_of(name) in constants]
-        grid = _grid(_Arguments(node, {name: make_ndarray(constants[source_of(name)]) for name in known}, graph))
-        if not node.op.startswith("FakeQuant"):  # outputs of a function's nodes are called after the operator's
-            _rename(function, f"{node.name}:output:0", f"{node.name}:outputs:0")
-        _become_carrier(node, grid)
+        known = {name: constants[source_of(name)] for name in node.input if source_of(name) in constants}
+        values = {name: make_ndarray(constant.attr["value"].tensor) for name, constant in known.items()}
+        grid = _grid(_Arguments(node, values, graph))
+        # outputs of a function's nodes are called after the operator's
+        old = "outputs" if node.op.startswith("FakeQuant") else "output"
+        new = "output" if node.input[0] in known else "outputs"
+        _rename(function, f"{node.name}:{old}:0", f"{node.name}:{new}:0")
+        if node.input[0] in known:
+            _become_constant(node, [*known.values()], graph)
+        else:
+            _become_carrier(node, grid)
+
+
+def _become_constant(node: Any, operands: list[Any], graph: Any) -> None:
+    """Compute a node in a function, whose inputs are all constants."""
+    from tensorflow import make_tensor_proto
+
+    part = type(graph)(versions=graph.versions, node=[*operands, node])
+    part.node[-1].input[:] = [source_of(name) for name in node.input if not name.startswith("^")]
+    (value,) = Constants(part, {}).values([node.name]).values()
+    del node.input[:]
+    node.op = "Const"
+    node.attr.clear()
+    node.attr["dtype"].type = FLOAT
+    node.attr["value"].tensor.CopyFrom(make_tensor_proto(value))
 
 
 def _become_carrier(node: Any, grid: Grid | CentredGrids) -> None:

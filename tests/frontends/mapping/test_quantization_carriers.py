@@ -10,6 +10,7 @@ import pytest
 from onnxpress.errors import UnsupportedModel
 from onnxpress_frontends.tensorflow_source import load
 
+Agree = Callable[..., Any]
 Cases = dict[str, tuple[Callable[[Any, Any], Any], str]]
 
 CASES: Cases = {
@@ -71,3 +72,29 @@ def test_what_tensorflow_itself_rejects_is_refused_with_its_reason(tf: Any) -> N
         UnsupportedModel, match="TensorFlow cannot compute 'QuantizeAndDequantizeV4': input_min must be"
     ):
         load(function)
+
+
+def by_channel(tf: Any) -> Any:
+    """A constant matrix, 3 x 4, rounded to a grid for each column."""
+    weight = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
+    ends = np.abs(weight).max(0)
+    return tf.quantization.fake_quant_with_min_max_vars_per_channel(weight, -ends, ends, narrow_range=True)
+
+
+def test_a_call_that_is_nearly_the_whole_graph_is_dissolved(tf: Any) -> None:
+    called = tf.function(lambda x: x @ by_channel(tf), autograph=False)
+    function = tf.function(lambda x: called(x), input_signature=[tf.TensorSpec((None, 3), name="x")], autograph=False)
+    assert [node.op_type for node in load(function).graph] == ["DequantizeLinear", "MatMul"]
+
+
+@pytest.mark.parametrize("where", ["loop", "branch"])
+def test_constants_of_a_loop_or_branch_become_what_they_are_rounded_to(tf: Any, agree: Agree, where: str) -> None:
+    def called(x: Any) -> Any:
+        if where == "branch":
+            return x @ tf.cond(tf.reduce_sum(x) < 1e9, lambda: by_channel(tf), lambda: tf.zeros((3, 4)))
+        return tf.while_loop(
+            lambda i, y: i < 3, lambda i, y: (i + 1, y + x @ by_channel(tf)), [0, x @ tf.ones((3, 4))]
+        )[1]
+
+    model = agree(tf.function(called, input_signature=[tf.TensorSpec((None, 3), name="x")], autograph=False))
+    assert {"loop": "Loop", "branch": "If"}[where] in {node.op_type for node in model.graph}
