@@ -21,6 +21,7 @@ BENCHMARKS = (
     "efficientnet_lite0",
     "real_files",
     "tensorflow_size",
+    "interchange",
     "emission",
     "round_trip",
     "backend_suite",

@@ -100,3 +100,39 @@ PYTEST_AUDIOEVAL = Wheel(
     filename="pytest_audioeval-0.1.3-py3-none-any.whl",
     sha256="8b97369347232d43180dd9860189c547ccc8dedb42b7c21d511ddc5a05ef7ecc",
 )
+BASIC_PITCH = Wheel(
+    requirement="basic-pitch==0.4.0",
+    filename="basic_pitch-0.4.0-py2.py3-none-any.whl",
+    sha256="738adb503aae7fdfc7d1e1511aa0ce35052315f260a19531ef4c356708425db0",
+)
+DDDDOCR = Wheel(
+    requirement="ddddocr==1.6.1",
+    filename="ddddocr-1.6.1-py3-none-any.whl",
+    sha256="c7c70f4ae2d0335440ae8b272eea48c9f6888ecef46785fe2311f0c97a133935",
+)
+FASTER_WHISPER = Wheel(
+    requirement="faster-whisper==1.2.1",
+    filename="faster_whisper-1.2.1-py3-none-any.whl",
+    sha256="79a66ad50688c0b794dd501dc340a736992a6342f7f95e5811be60b5224a26a7",
+)
+NUDENET = Wheel(
+    requirement="nudenet==3.4.2",
+    filename="nudenet-3.4.2-py3-none-any.whl",
+    sha256="5937dbd84e5d8e5de038f08ffea5a1bb50a08475776bf2b4795914ce0eaf0331",
+)
+PIPER_TTS = Wheel(
+    requirement="piper-tts==1.8.0",
+    filename="piper_tts-1.8.0-cp39-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.manylinux_2_28_x86_64.whl",
+    sha256="25b4d3f31ff70c8fa7151908e00aaa5650cbdf16bca8fcf21299f3941b89a7d3",
+    platform=("3.11", "manylinux_2_28_x86_64"),
+)
+RAPIDOCR = Wheel(
+    requirement="rapidocr-onnxruntime==1.4.4",
+    filename="rapidocr_onnxruntime-1.4.4-py3-none-any.whl",
+    sha256="971d7d5f223a7a808662229df1ef69893809d8457d834e6373d3854bc1782cbf",
+)
+SILERO_VAD = Wheel(
+    requirement="silero-vad==6.2.3",
+    filename="silero_vad-6.2.3-py3-none-any.whl",
+    sha256="7b7f5436cfcb02fae583a05b512ea96467fd449fe54cb49a5e4f06c51a1e43b8",
+)

@@ -13,7 +13,8 @@ Agree = Callable[..., list[str]]
 
 SQUEEZED = """z = Constant<value_int = 0>() one = Constant<value_int = 1>() axes = Constant<value_ints = [0]>()
     s = Shape(x) size = Gather(s, z) alone = Equal(size, one)
-    q = If (alone) <then_branch = yes () => (a) { a = Squeeze(x, axes) }, else_branch = no () => (b) { b = Identity(x) }>"""
+    q = If (alone) <then_branch = yes () => (a) { a = Squeeze(x, axes) },
+                    else_branch = no () => (b) { b = Identity(x) }>"""
 """``q = x.squeeze(0)`` as PyTorch writes it: of x or of x without its first axis."""
 
 
@@ -23,8 +24,7 @@ def normal(*shape: int) -> np.ndarray:
 
 def test_a_convolution_takes_the_rank_of_its_weights(agree: Agree) -> None:
     text = f"agraph (float[B,C,L] x, float[2,3,2] w) => (float[N,2,M] y) {{ {SQUEEZED} r = Relu(q) y = Conv(r, w) }}"
-    for feeds in ({"x": normal(2, 3, 5), "w": normal(2, 3, 2)},):
-        agree(text, feeds)
+    agree(text, {"x": normal(2, 3, 5), "w": normal(2, 3, 2)})
 
 
 @pytest.mark.parametrize(("operator", "gates"), [("LSTM", 4), ("GRU", 3), ("RNN", 1)])

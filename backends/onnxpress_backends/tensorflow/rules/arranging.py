@@ -18,7 +18,7 @@ from onnxpress_backends.tensorflow.measured_shapes import is_measured
 from onnxpress_backends.tensorflow.reshape_parts import Part, parts
 from onnxpress_backends.tensorflow.size_tracing import copies
 from onnxpress_backends.tensorflow.terms import packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.values import Laid, Value
 
 
 class _Carried(NamedTuple):
@@ -116,7 +116,23 @@ def _carried_form(call: Call, source: Shape, target: Shape, kept: Mapping[int, i
         after = _carried(layout, source, target, small)
         if after is not None:
             return _Carried(tensor, after)
-    return None
+    return _put_in_order(value, source, target, small)
+
+
+def _put_in_order(value: Value, source: Shape, target: Shape, small: Sequence[Part]) -> _Carried | None:
+    """Axes that are joined and lie together, but in another order, are transposed where they lie: a channel shuffle."""
+    layout = value.permuted.layout
+    if layout is None or layout.is_logical or any(not before for before, _ in small):
+        return None
+    perm: list[int] = []
+    for before, _ in sorted(small, key=lambda part: min(map(layout.axis, part[0]))):
+        places = sorted(map(layout.axis, before))
+        if places[-1] - places[0] >= len(places):
+            return None
+        perm += before
+    ordered = Layout(tuple(perm))
+    after = None if ordered.is_logical else _carried(ordered, source, target, small)
+    return None if after is None else _Carried(value.tensor(ordered), after)
 
 
 def _to(call: Call, tensor: Tensor, shape: Shape) -> Tensor:

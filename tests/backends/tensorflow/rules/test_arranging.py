@@ -145,3 +145,11 @@ def test_pixels_of_an_image_of_any_size_are_joined_without_a_transpose(agree: Ag
     text = f"""agraph (float[N,H,W,4] x) => (float[a,b,4] y) {{
         c = Transpose<perm = [0, 3, 1, 2]>(x) {sizes} r = Reshape(c, s) y = Transpose<perm = [0, 2, 1]>(r) }}"""
     assert "Transpose" not in agree(text, {"x": normal(2, 3, 5, 4)})
+
+
+def test_a_channel_shuffle_is_one_transpose(agree: Agree):
+    text = """agraph (float[2,5,6,12] x) => (float[2,5,6,12] y)
+    <int64[5] apart = {0, 3, 4, 5, 6}, int64[4] back = {2, 12, 5, 6}> {
+        c = Transpose<perm = [0, 3, 1, 2]>(x) g = Reshape(c, apart) t = Transpose<perm = [0, 2, 1, 3, 4]>(g)
+        r = Reshape(t, back) y = Transpose<perm = [0, 2, 3, 1]>(r) }"""
+    assert agree(text, {"x": normal(2, 5, 6, 12)}).count("Transpose") == 1
