@@ -36,7 +36,7 @@ def test_clip_with_ends_that_are_known(agree: Agree, low: str, high: str, op: st
     old = (
         f'<ir_version: 10, opset_import: ["" : 10]> agraph (float[n] x) => (float[n] y) {{ y = Clip<{attributes}>(x) }}'
     )
-    assert agree(old, {"x": X})[-1] == op
+    assert agree(old, {"x": X})[-1] in (op, "ClipByValue")  # an end left out is the last number there is
 
 
 def test_clip_without_ends_is_nothing(agree: Agree):
