@@ -19,30 +19,33 @@ from onnxpress_backends.tensorflow.layouts import Layout, logical, move, moves_n
 from onnxpress_backends.tensorflow.values import Value
 
 
-def aligned(call: Call, values: Sequence[Value]) -> tuple[list[Tensor], Layout | None]:
+def aligned(call: Call, values: Sequence[Value], *, whole: bool = False) -> tuple[list[Tensor], Layout | None]:
     """`values` as tensors that TensorFlow can broadcast against one another, and the layout of what comes of it.
 
     Args:
         call: The node.
         values: Its operands.
+        whole: Constants keep axes of size 1 in front: they are joined, not broadcast.
     """
     if any(value.shape is None for value in values):
         return [value.tensor() for value in values], None
     rank = max((value.rank for value in values), default=0)
-    layout = _cheapest([value for value in values if value.rank == rank and value.constant is None], rank)
-    if layout.split is not None and any(value.rank not in (0, rank) or _spread(value, layout) for value in values):
+    computed = [value for value in values if value.rank == rank and value.constant is None]
+    layout = _cheapest(computed, rank)
+    if layout.split is not None and not all(_fits(value, layout) for value in values):
         layout = logical(rank)
-    return [_operand(call, value, layout) for value in values], layout
+    whole = whole or not computed
+    return [_operand(call, value, layout, whole) for value in values], layout
 
 
-def _spread(value: Value, layout: Layout) -> bool:
-    """Whether `value` is broadcast along the axis that is split, or partly unknown there."""
+def _fits(value: Value, layout: Layout) -> bool:
+    """Whether `value` lies in a split layout, can be arranged in it on paper, or is one number."""
     assert layout.split is not None and value.shape is not None
-    return (
-        bool(value.shape)
-        and value.shape[layout.split.axis] != prod(layout.split.sizes)
-        and any(size != 1 for size in value.shape)
-    )
+    if all(size == 1 for size in value.shape):
+        return value.rank in (0, layout.rank)
+    if value.constant is None:
+        return layout in value.forms
+    return value.rank == layout.rank and value.shape[layout.split.axis] == prod(layout.split.sizes)
 
 
 def _cheapest(values: Sequence[Value], rank: int) -> Layout:
@@ -67,22 +70,26 @@ def _moved(value: Value, layout: Layout) -> int:
     return prod(sizes)
 
 
-def _operand(call: Call, value: Value, layout: Layout) -> Tensor:
+def _operand(call: Call, value: Value, layout: Layout, whole: bool) -> Tensor:
     missing = layout.rank - value.rank
-    if layout.split is not None and value.rank == layout.rank and all(size == 1 for size in value.shape or ()):
+    if layout.split is not None and not missing and all(size == 1 for size in value.shape or ()):
         return value.tensor()
+    if value.constant is not None and layout.split is None and not whole:
+        return _shortened(value, value.constant.shape, missing, layout)
     if not missing:
         return value.tensor(layout)
     if layout.is_logical or value.rank == 0:
         return value.tensor()
-    assert value.shape is not None
-    if value.constant is not None:
-        view = (1,) * missing + value.constant.shape
-        shape = [view[axis] for axis in layout.perm]
-        while shape and shape[0] == 1:
-            del shape[0]
-        return value.weight(Arrangement(view=view, perm=layout.perm, shape=tuple(shape)))
     return _lifted(call, value, missing, layout)
+
+
+def _shortened(value: Value, shape: tuple[int, ...], missing: int, layout: Layout) -> Tensor:
+    """A constant without the axes of size 1 in front; TensorFlow would take one of all axes for part of a bias."""
+    sizes = [((1,) * missing + shape)[axis] for axis in layout.perm]
+    while sizes and sizes[0] == 1:
+        del sizes[0]
+    perm = tuple(axis - missing for axis in layout.perm if axis >= missing)
+    return value.weight(Arrangement(view=shape, perm=perm, shape=tuple(sizes)))
 
 
 def _lifted(call: Call, value: Value, missing: int, layout: Layout) -> Tensor:

@@ -17,7 +17,7 @@ def concat(call: Call) -> Laid | Value:
     if len(call.values) == 1:
         return call.value(0)
     axis = call.attribute("axis")
-    tensors, layout = aligned(call, call.values)
+    tensors, layout = aligned(call, call.values, whole=True)
     if layout is not None and layout.split is not None:
         tensors, layout = [value.tensor() for value in call.values], None
     place = axis if layout is None else layout.axis(axis)

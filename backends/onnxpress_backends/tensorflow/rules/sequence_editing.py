@@ -135,7 +135,7 @@ def concat(call: Call) -> Laid | Tensor:
         call.refuse("it joins an empty sequence")
     if call.attribute("new_axis", 0):
         return call.emit("Pack", [item.tensor() for item in items], axis=axis)
-    tensors, layout = aligned(call, items)
+    tensors, layout = aligned(call, items, whole=True)
     if layout is not None and layout.split is not None:
         tensors, layout = [item.tensor() for item in items], None
     place = axis if layout is None else layout.axis(axis)
