@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ TEST = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+\.py)\)")
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
     """Replace the markers; called by mkdocs for every page."""
-    for name, content in (("recipes", recipes), ("offers", offers), ("tf2onnx", tf2onnx_failures)):
+    for name, content in CONTENTS.items():
         if f"<!-- {name} -->" in markdown:
             markdown = markdown.replace(f"<!-- {name} -->", content())
     return TEST.sub(r'<span title="\2">\1</span>', markdown)  # the site has no tests to link to
@@ -53,6 +56,37 @@ def tf2onnx_failures() -> str:
     return "\n".join([*head, *rows, "", f"{versions}."])
 
 
+def benchmark(name: str) -> str:
+    """The rows of a benchmark as a table, from its last run."""
+    found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    columns = list(found["rows"][0])
+    rows = ["| " + " | ".join(_spelt(row[column]) for column in columns) + " |" for row in found["rows"]]
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("onnx", "onnxruntime", "tensorflow", "keras"))
+    head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
+    return "\n".join([*head, *rows, "", f"{versions}."])
+
+
+def backend_suite() -> str:
+    """The score of ONNX's own tests, what is beyond TensorFlow, and what we lack."""
+    listed = runpy.run_path(str(RESULTS.parent / "backend_suite_exclusions.py"))
+    parts = [benchmark("backend_suite"), "Beyond TensorFlow:", _reasons(listed["EXCLUDED"])]
+    return "\n\n".join([*parts, "What does not pass, and counts:", _reasons(listed["GAPS"])]) + "\n"
+
+
+def _reasons(patterns: Mapping[str, str]) -> str:
+    """Every reason with the patterns of names that it is for."""
+    grouped: dict[str, list[str]] = {}
+    for pattern, reason in patterns.items():
+        grouped.setdefault(reason, []).append(f"`{pattern}`")
+    return "\n".join(f"- {reason}: {', '.join(names)}" for reason, names in grouped.items())
+
+
+def _spelt(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 def _judged(row: dict[str, Any], tool: str) -> str:
     verdict, colon, words = row[tool].partition(": ")
     text = f"{verdict}: `{words}`" if colon else verdict  # a message may hold what is markup elsewhere
@@ -69,3 +103,14 @@ def _options(offer: Kind) -> str:
         for option in options
     ]
     return "\n".join(["| option | type | default |", "| --- | --- | --- |", *rows])
+
+
+CONTENTS: Mapping[str, Callable[[], str]] = {
+    "recipes": recipes,
+    "offers": offers,
+    "tf2onnx": tf2onnx_failures,
+    "backend_suite": backend_suite,
+    "round_trip": partial(benchmark, "round_trip"),
+    "tensorflow_size": partial(benchmark, "tensorflow_size"),
+}
+"""What takes the place of each marker."""

@@ -1,4 +1,4 @@
-"""docs/formats.md promises what a test shows, quotes messages that the code has, and names options that there are."""
+"""docs/formats.md and docs/interchange.md promise what a test shows, quote messages and name options that there are."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ import pytest
 from click.testing import CliRunner
 
 from onnxpress.cli import cli
+from onnxpress.kinds import Backend
+from onnxpress.options import schema
+from onnxpress.registry import Registry
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
-ROWS = [
-    line
-    for line in PAGE.splitlines()
-    if line.startswith("| ") and not line.startswith(("| ---", "| source |", "| what |"))
-]
+PAGE, INTERCHANGE = ((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("formats", "interchange"))
+HEADS = ("| ---", "| source |", "| what |", "| output |", "| mode |", "| `--precision` |")
+ROWS = [line for line in (PAGE + INTERCHANGE).splitlines() if line.startswith("| ") and not line.startswith(HEADS)]
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
-LINKS = sorted(set(LINK.findall(PAGE)))
+LINKS = sorted(set(LINK.findall(PAGE + INTERCHANGE)))
 MESSAGES = re.findall(r"^\|[^|]+\| `([^`|]+)` \|", PAGE.partition("## Refusals")[2], re.MULTILINE)
 
 
@@ -73,10 +73,31 @@ def test_there_is_something_to_check() -> None:
 
 
 def test_every_option_of_an_example_exists() -> None:
-    options = set(re.findall(r"--[a-z-]+|(?<= )-o", "".join(re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL))))
-    assert options >= {"--signature", "--inputs", "--outputs", "--allow-custom-objects"}
-    shown = CliRunner().invoke(cli, ["convert", "--help"]).output
+    examples = "".join(re.findall(r"```console\n(.*?)```", PAGE + INTERCHANGE, re.DOTALL))
+    options = set(re.findall(r"--[a-z-]+|(?<= )-o", examples))
+    assert options >= {"--signature", "--inputs", "--outputs", "--allow-custom-objects", "--nhwc", "--precision"}
+    commands = ("convert", "compress", "compare")
+    shown = "".join(CliRunner().invoke(cli, [command, "--help"]).output for command in commands)
     assert all(re.search(rf"(?<![\w-]){option}\b", shown) for option in options)
+
+
+def test_every_option_of_a_backend_is_in_its_row() -> None:
+    for name, backend in Registry().all(Backend).items():
+        row = next((row for row in ROWS if row.startswith(f"| `{name}`")), None)
+        assert (row is None) == (name == "onnx"), name
+        for option in schema(backend.emit) if row else ():
+            assert f"`--{option.name.replace('_', '-')}`" in row.split(" | ")[1]
+
+
+def test_the_interchange_page_holds_the_last_results(generated: ModuleType) -> None:
+    page = generated.on_page_markdown(INTERCHANGE)
+    assert "<!--" not in page
+    for name, key in (("backend_suite", "suite"), ("round_trip", "network"), ("tensorflow_size", "network")):
+        results = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))
+        assert results["rows"] and all(f"\n| {row[key]} | " in page for row in results["rows"])
+    from backend_suite_exclusions import EXCLUDED, GAPS
+
+    assert all(f"`{pattern}`" in page for pattern in (*EXCLUDED, *GAPS))
 
 
 def test_the_benchmark_s_table_has_every_case_and_none_that_fails_here(generated: ModuleType) -> None:
