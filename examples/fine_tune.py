@@ -79,7 +79,7 @@ def main(out: Path, epochs: int = EPOCHS) -> ir.Model:
     onnxpress.convert(smaller, out=f"{out}/trainable/")
     images = pictures("calibration")
     (wanted,) = Session(original).run(images).values()
-    tune(out / "trainable", *images.values(), wanted, epochs)
+    tune(out / "trainable", images["image"], wanted, epochs)
     tuned = return_weights(smaller, out / "trainable")
     model_files.save(tuned, out / "tuned.onnx")
     for name, model in {"original": original, "pruned": smaller, "tuned": tuned}.items():
