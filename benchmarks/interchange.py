@@ -4,7 +4,7 @@ Each becomes what ``onnxpress convert model.onnx -o model.pb`` makes, and is run
 without oneDNN.  The difference is the largest one from onnxruntime without graph optimisation, over the largest output;
 beside it is how far onnxruntime's own optimisation moves the outputs.  Images come in as NCHW, and cost a Transpose.
 Latency is CPU time against onnxruntime with all its optimisation on one thread.  The other formats are written and run,
-too: ``yes`` is a difference within the tolerance, 1e-4 where onnxruntime's own optimisation comes near 1e-5.
+too: their difference, or the reason why there is none.  TFLite's XNNPACK sums in an order of its own.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ def written(source: Any, suffix: str, folder: Path, feeds: Mapping[str, Any], ex
     return difference(FORMATS[suffix](Path(out), feeds, list(expected)), expected.values())
 
 
-def row(
-    name: str, source: Any, feeds: Mapping[str, Any], tolerance: float, suffixes: tuple[str, ...]
-) -> dict[str, Any]:
+def row(name: str, source: Any, feeds: Mapping[str, Any], suffixes: tuple[str, ...]) -> dict[str, Any]:
     """Everything about one file."""
     import onnxpress
     from onnxpress.errors import UnsupportedModel
@@ -76,10 +74,9 @@ def row(
         graph.close()
         for suffix in suffixes:
             try:
-                off = written(source, suffix, folder, feeds, expected)
-                found[suffix] = "yes" if off <= tolerance else f"off by {off:.1e}"
+                found[suffix] = written(source, suffix, folder, feeds, expected)
             except UnsupportedModel as error:
-                found[suffix] = f"refused: {str(error).splitlines()[0][:90]}"
+                found[suffix] = f"refused: {str(error).splitlines()[0]}"
     return found
 
 
@@ -100,13 +97,13 @@ def main() -> None:
     for name in ("NudeNet YOLOv8",) if quick() else PUBLISHED:
         file = PUBLISHED[name]
         about = {"what": file.kind, "package": file.wheel.requirement.replace("==", " ")}
-        found = row(name, file.path(), file.feeds(), file.tolerance, others)
+        found = row(name, file.path(), file.feeds(), others)
         rows.append({"network": found.pop("network"), **about, **found, "tolerance": file.tolerance})
         print(rows[-1], flush=True)
     for name in ("squeezenet",) if quick() else NETWORKS:
         model = light(name)
         feeds = {model.graph.inputs[0].name or "": photo(224, 2) - 1}
-        found = row(name, model, feeds, 1e-5, ())
+        found = row(name, model, feeds, ())
         rows.append({"network": found.pop("network"), "what": "random weights", "package": "onnx", **found})
         rows[-1]["tolerance"] = 1e-5
         print(rows[-1], flush=True)

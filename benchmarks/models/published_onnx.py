@@ -97,6 +97,7 @@ PUBLISHED = {
         pattern="*/models/ch_PP-OCRv4_rec_infer.onnx",
         kind="text recognition, CNN and transformer",
         feeds=lambda: {"x": page(48, 320)},
+        tolerance=1e-4,
     ),
     "PP-OCRv2 classifier": PublishedOnnx(
         wheel=RAPIDOCR,

@@ -81,7 +81,7 @@ def test_a_cnn_is_transposed_once_if_at_all(cnn: ir.Model, nhwc: bool, transpose
     assert FrozenGraph(tmp_path / "written.pb").ops().count("Transpose") == transposes
 
 
-@pytest.mark.parametrize("opset", range(11, 26))
+@pytest.mark.parametrize("opset", range(11, 27))
 def test_a_cnn_of_every_opset(opset: int, tmp_path: Path) -> None:
     """Squeezed, pooled, clipped and resized: operators whose attributes have become inputs since opset 11."""
     network = small_network()
@@ -109,6 +109,17 @@ def small_network() -> ir.Model:
       logits = Gemm<transB = 1>(p, dense) y = Softmax<axis = 1>(logits)
     }"""
     return parse(text, **arrays)
+
+
+@pytest.mark.parametrize("suffix", [".pb", "/"])
+def test_an_open_size_that_is_written_as_minus_one(suffix: str, tmp_path: Path) -> None:
+    """As PaddlePaddle writes it."""
+    network = parse("agraph (float[N,3] x) => (float[N,3] y) { y = Relu(x) }")
+    for value in (*network.graph.inputs, *network.graph.outputs):
+        value.shape = ir.Shape([-1, 3])
+    feeds = {"x": np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)}
+    onnxpress.convert(network, out=f"{tmp_path}/written{suffix}")
+    agree(network, Path(f"{tmp_path}/written{suffix}"), suffix, feeds, feeds)
 
 
 @pytest.mark.long

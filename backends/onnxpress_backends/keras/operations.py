@@ -66,6 +66,13 @@ def cast(assembly: Assembly, node: Node) -> Any:
     return keras.ops.cast(assembly.of(node.inputs[0]), node.attrs["DstT"].numpy.name)
 
 
+def clip(assembly: Assembly, node: Node) -> Any:
+    """Between two numbers: those of Keras's own kind, which a file can hold."""
+    import keras
+
+    return keras.ops.clip(assembly.of(node.inputs[0]), assembly.known(node, 1), assembly.known(node, 2))
+
+
 def squared_difference(assembly: Assembly, node: Node) -> Any:
     """``(a - b)**2``."""
     import keras
@@ -111,7 +118,7 @@ BUILDERS: Mapping[str, Builder] = {
     "BiasAdd": operation("add"),
     "Cast": cast,
     "Ceil": operation("ceil"),
-    "ClipByValue": operation("clip"),
+    "ClipByValue": clip,
     "Cos": operation("cos"),
     "Elu": activation("elu"),
     "Equal": operation("equal"),

@@ -207,10 +207,10 @@ def operator_name(node: ir.Node) -> str:
 
 
 def shape_of(value: ir.Value) -> Shape | None:
-    """The shape of a value, None for unknown sizes; None when its rank is unknown."""
+    """The shape of a value, None for unknown sizes (some exporters write -1); None when its rank is unknown."""
     if value.shape is None:
         return None
-    return tuple(size if isinstance(size, int) else None for size in value.shape)
+    return tuple(size if isinstance(size, int) and size >= 0 else None for size in value.shape)
 
 
 def _spell(shape: Shape | None) -> str:

@@ -79,6 +79,7 @@ def _content(
     from onnxpress_backends.tensorflow.preparing import lowered
     from onnxpress_backends.tensorflow_import import import_tensorflow, quiet
     from onnxpress_backends.tflite.batching import with_batch
+    from onnxpress_backends.tflite.clips import as_extremes
     from onnxpress_backends.tflite.converting import converted
     from onnxpress_backends.tflite.dense_layers import as_convolutions
     from onnxpress_backends.tflite.trying import attempt
@@ -88,6 +89,7 @@ def _content(
     graph = lowered(model, mode="fake-quant" if precision == "int8" else "float", nhwc=nhwc)
     _refuse_large(graph)
     as_convolutions(graph)
+    as_extremes(graph)
     tf = import_tensorflow()
     with quiet(), native_code_muted():
         places = _places(graph)

@@ -190,3 +190,9 @@ def test_networks_of_keras_applications(keras: Any, tmp_path: Path, name: str) -
     expected = original(images, training=False).numpy()
     assert np.abs(loaded(images, training=False).numpy() - expected).max() <= 1e-5 * np.abs(expected).max()
     assert not {"Permute", "Transpose"} & set(operations(loaded))
+
+
+def test_ends_of_a_clip_go_into_the_file(keras: Any, tmp_path: Path) -> None:
+    model = parse("""agraph (float[N,5] x) => (float[N,5] y) <float low = {-0.25}, float high = {0.75}> {
+        c = Clip(x, low, high) h = HardSigmoid(x) y = Add(c, h) }""")
+    agree(model, tmp_path / "model.keras", keras)

@@ -138,3 +138,11 @@ def test_more_than_a_file_can_hold_is_refused(network: ir.Model, written: Writte
     model.graph.register_initializer(value)
     with pytest.raises(UnsupportedModel, match=r"takes at most 2 GB, and the weights have 4.0; choose backend 'saved"):
         written(model)
+
+
+def test_a_clip_between_any_numbers(written: Written) -> None:
+    """TFLite has no ClipByValue; HardSigmoid needs one, too."""
+    model = parse("""agraph (float[N,5] x) => (float[N,5] y) <float low = {-0.25}, float high = {0.75}> {
+        c = Clip(x, low, high) h = HardSigmoid(x) y = Add(c, h) }""")
+    images = np.linspace(-6, 6, 20, dtype=np.float32).reshape(4, 5)
+    np.testing.assert_allclose(run(written(model), x=images)["y"], Session(model).run({"x": images})["y"], atol=1e-6)
