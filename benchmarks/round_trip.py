@@ -78,7 +78,7 @@ def elements(model: Any) -> int:
 
     Those of fewer than eight elements are sizes and limits rather than weights, and left out.
     """
-    tensors = [value.const_value for value in model.graph.initializers.values()]
+    tensors = [value.const_value for graph in model.graphs() for value in graph.initializers.values()]
     arrays = [tensor.numpy() for tensor in tensors if tensor.dtype.is_floating_point() and tensor.size >= 8]
     distinct = {hashlib.sha256(array.tobytes()).digest(): array.size for array in arrays}
     return sum(distinct.values())

@@ -154,11 +154,12 @@ def resize(interpolation: str) -> Builder:
 
     def build(assembly: Assembly, node: Node) -> Any:
         x, size = assembly.of(node.inputs[0]), assembly.known(node, 1)
-        if not node.attrs["half_pixel_centers"]:
-            assembly.refuse(node, "Keras resizes with half-pixel centres only")
         factors = [to / of if of else 0.5 for to, of in zip(size, x.shape[1:3], strict=True)]
-        if all(factor.is_integer() for factor in factors):
-            whole = tuple(int(factor) for factor in factors)
+        whole = tuple(int(factor) for factor in factors if factor.is_integer())
+        repeats = interpolation == "nearest" and len(whole) == len(factors) and not node.attrs["align_corners"]
+        if not node.attrs["half_pixel_centers"] and not repeats:
+            assembly.refuse(node, "Keras resizes with half-pixel centres only")
+        if len(whole) == len(factors):
             return assembly.layer("UpSampling2D", node, x, size=whole, interpolation=interpolation)
         return assembly.layer("Resizing", node, x, height=size[0], width=size[1], interpolation=interpolation)
 

@@ -34,14 +34,16 @@ _ACTIVATIONS = {
 _LAYERS = {"LSTM": "LSTM", "GRU": "GRU", "RNN": "SimpleRNN"}
 
 
-def _composite(call: Call, op: str, tensor: Tensor, **attrs: Any) -> Tensor:
+def composite(call: Call, op: str, tensor: Tensor, **attrs: Any) -> Tensor:
+    """A node of an operator of our own, ``keras.LSTM`` say, that takes one tensor."""
     node = Node(op, call.graph.unique(call.title), (tensor,), attrs, (tensor.dtype,), origin=call.label)
     call.graph.nodes.append(node)
     call.made.append(node)
     return Tensor(node)
 
 
-def _required(call: Call, index: int) -> Any:
+def required(call: Call, index: int) -> Any:
+    """The array of an input; a call without it is refused."""
     array = call.constant(index)
     if array is None:
         call.refuse(f"input {index} is computed, and a layer of Keras owns its weights")
@@ -71,7 +73,7 @@ def recurrent(call: Call) -> list[Laid | None]:
         "direction": direction,
         "sequences": used == [0],
     }
-    tensor = _composite(call, f"keras.{kind}", call.tensor(0, _BATCH_FIRST), **attrs)
+    tensor = composite(call, f"keras.{kind}", call.tensor(0, _BATCH_FIRST), **attrs)
     layout = _DIRECTION_FIRST if used == [0] else logical(3)
     return [Laid(tensor, layout) if index in used else None for index in range(len(call.node.outputs))]
 
@@ -80,10 +82,10 @@ def _weights(call: Call, direction: int) -> list[Any]:
     """Kernel, recurrent kernel and bias of one direction as Keras has them."""
     kind = call.node.op_type
     order = _GATES[kind]
-    kernels = [np.split(_required(call, index)[direction], len(order)) for index in (1, 2)]
+    kernels = [np.split(required(call, index)[direction], len(order)) for index in (1, 2)]
     kernel, recurrent_kernel = (np.concatenate([parts[gate] for gate in order]).T for parts in kernels)
     hidden = kernel.shape[1] // len(order)
-    bias = _required(call, 3)[direction] if call.has(3) else np.zeros(2 * kernel.shape[1], kernel.dtype)
+    bias = required(call, 3)[direction] if call.has(3) else np.zeros(2 * kernel.shape[1], kernel.dtype)
     both = bias.reshape(2, len(order), hidden)[:, list(order)].reshape(2, -1)
     return [kernel, recurrent_kernel, both if kind == "GRU" else both.sum(0)]
 
@@ -95,13 +97,13 @@ def layer_normalization(call: Call) -> Laid:
         call.refuse("Keras normalises over the last axis here")
     if any(output.uses() or output.is_graph_output() for output in call.node.outputs[1:]):
         call.refuse("Keras does not give the mean and the deviation")
-    scale = _required(call, 1)
-    bias = _required(call, 2) if call.has(2) else np.zeros_like(scale)
+    scale = required(call, 1)
+    bias = required(call, 2) if call.has(2) else np.zeros_like(scale)
     width = call.shape(0)[-1]
     if width is None:
         call.refuse("the size of its last axis must be known")
     arrays = [np.broadcast_to(array, (width,)) for array in (scale, bias)]
-    tensor = _composite(
+    tensor = composite(
         call, "keras.LayerNormalization", call.tensor(0), weights=arrays, epsilon=call.attribute("epsilon", 1e-5)
     )
     return Laid(tensor, logical(rank))
@@ -111,7 +113,7 @@ def gelu(call: Call) -> Laid:
     """Gelu, exact or by tanh."""
     tensor, layout = call.value(0).laid
     approximate = call.attribute("approximate", "none") == "tanh"
-    return Laid(_composite(call, "keras.Gelu", tensor, approximate=approximate), layout)
+    return Laid(composite(call, "keras.Gelu", tensor, approximate=approximate), layout)
 
 
 RULES: Mapping[str, Rule] = {

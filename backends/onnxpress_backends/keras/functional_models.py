@@ -50,7 +50,7 @@ def build(model: ir.Model, *, nhwc: bool = False) -> tuple[Any, set[str]]:
     Raises:
         UnsupportedModel: Keras cannot express a node; the message names it.
     """
-    from onnxpress_backends.keras import arrangements, composites, convolutions, operations
+    from onnxpress_backends.keras import arrangements, composites, convolutions, operations, transposed_convolutions
     from onnxpress_backends.keras.assembly import Assembly
     from onnxpress_backends.tensorflow.preparing import lowered
     from onnxpress_backends.tensorflow_import import import_tensorflow, quiet
@@ -58,7 +58,7 @@ def build(model: ir.Model, *, nhwc: bool = False) -> tuple[Any, set[str]]:
     _refuse_quantization(model)
     import_tensorflow()
     keras = _keras()
-    graph = lowered(model, mode="float", nhwc=nhwc, special=composites.RULES)
+    graph = lowered(model, mode="float", nhwc=nhwc, special={**composites.RULES, **transposed_convolutions.RULES})
     assembly = Assembly(graph)
     builders = {
         "Placeholder": _input,
@@ -66,6 +66,7 @@ def build(model: ir.Model, *, nhwc: bool = False) -> tuple[Any, set[str]]:
         **composites.BUILDERS,
         **convolutions.BUILDERS,
         **operations.BUILDERS,
+        **transposed_convolutions.BUILDERS,
     }
     with quiet():
         try:

@@ -70,7 +70,7 @@ def conv_transpose(call: Call) -> Laid:
     rank = call.rank(0)
     if not 3 <= rank <= 5:
         call.refuse("TensorFlow convolves over one to three spatial axes")
-    spreads = _spreads(call)
+    spreads = spreads_of(call)
     tensor = call.tensor(0, channels_last(rank))
     if all(spread.is_same for spread in spreads):
         result = _gradient(call, tensor, spreads, [spread.out for spread in spreads], "SAME")
@@ -91,7 +91,8 @@ def _taken(call: Call, tensor: Tensor, spreads: Sequence[Spread]) -> Tensor:
     return bordered(call, trimmed(call, result, border), border)
 
 
-def _spreads(call: Call) -> list[Spread]:
+def spreads_of(call: Call) -> list[Spread]:
+    """Every spatial axis of a ConvTranspose."""
     spatial = sizes(call, 0)[2:]
     ones = (1,) * len(spatial)
     strides = call.attribute("strides") or ones
