@@ -157,7 +157,9 @@ def _carried(layout: Layout, source: Shape, target: Shape, small: Sequence[Part]
         places = [layout.axis(axis) for axis in kept]
         together = places == sorted(places) and _adjacent(places, layout, source)
         if not together:
-            if len(after) != 1 or not _adjacent(sorted(places), layout, source) or None in (source[a] for a in kept):
+            if split is not None or len(after) != 1 or None in (source[axis] for axis in kept):
+                return None
+            if not _adjacent(sorted(places), layout, source):
                 return None
             by_place = sorted(kept, key=layout.axis)
             split = Split(after[0], tuple(source[a] or 0 for a in kept), tuple(kept.index(a) for a in by_place))
