@@ -175,6 +175,9 @@ ODD = {
     "none": "agraph (float[N] x) => () { y = Relu(x) }",
     "unknown": '<ir_version: 9, opset_import: ["": 17, "acme": 1]> agraph (float[N,4] x) => (float[N,4] y) '
     "{ y = acme.Magic(x) }",
+    "far": "agraph (float[N,3,8,8] x) => (int64 z) { y = LRN<size=2147483648>(x) z = Size(y) }",
+    "zero": "agraph (float[N,3,8,8] x) => (float[N,3,1,1] y) { y = GlobalLpPool<p=0>(x) }",
+    "letters": 'agraph (float[N,3] x) => (float y) { y = Einsum<equation="">(x) }',
     "old": '<ir_version: 9, opset_import: ["": 9]> agraph (float[N,4] x) => (float[N,4] y) { y = Relu(x) }',
 }
 """Odd graphs; of those that are refused, what is said of them, by output where it differs."""
@@ -187,6 +190,11 @@ REFUSALS: dict[str, Mapping[str, str]] = {
     "without": {"out.keras": "output 'y' depends on no input"},
     "none": dict.fromkeys(OUTS, "the model has no outputs"),
     "unknown": dict.fromkeys(OUTS, "(acme::Magic, inputs [?, 4]): it has no rule for TensorFlow"),
+    "far": dict.fromkeys(
+        OUTS, "(LRN, inputs [?, 3, 8, 8]): its numbers are out of range (Python integer 2147483650 out"
+    ),
+    "zero": dict.fromkeys(OUTS, "(GlobalLpPool, inputs [?, 3, 8, 8]): its numbers are out of range (division by zero)"),
+    "letters": dict.fromkeys(OUTS, "the equation has 0 letters for input 0, which has 2 axes"),
     "old": dict.fromkeys(OUTS, "uses opset 9, older than 11"),
 }
 

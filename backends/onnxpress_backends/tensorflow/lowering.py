@@ -127,12 +127,15 @@ class Scope:
             for output, array in zip(node.outputs, known, strict=True):
                 self.values[output] = self.known(output, ir.tensor(array))
             return
-        settle_ranks(call)
-        refine(call)
         rule = self.settings.rules.get(call.op_type)
         if rule is None:
             call.refuse("it has no rule for TensorFlow and no definition by other operators")
-        results = _listed(rule(call))
+        try:
+            settle_ranks(call)
+            refine(call)
+            results = _listed(rule(call))
+        except ArithmeticError as error:
+            call.refuse(f"its numbers are out of range ({error})")
         for output, result in zip(node.outputs, results, strict=False):
             if isinstance(result, Value):
                 self.values[output] = result

@@ -50,6 +50,8 @@ def _operand(call: Call, index: int, term: str) -> tuple[str, Tensor]:
     tensor, layout = call.value(index).permuted
     if "..." in term or layout is None:
         return term, call.tensor(index)
+    if len(term) != layout.rank:
+        call.refuse(f"the equation has {len(term)} letters for input {index}, which has {layout.rank} axes")
     return "".join(term[axis] for axis in layout.perm), tensor
 
 
