@@ -26,7 +26,7 @@ SHORT = [
     ("images", "savedmodel"),
     ("images", "keras"),
     ("images", "tflite"),
-    ("any_images", "savedmodel"),
+    ("any_images", "pb"),
     ("encoder", "pb"),
     ("encoder", "tflite"),
     ("texts", "pb"),
@@ -39,7 +39,6 @@ SHORT = [
 ]
 REFUSED = {
     ("volumes", "tflite"): "it has no operator MaxPool3D, for node .*AvgPool3D",
-    ("any_images", "keras"): "Keras has no layer for it",
     ("attention", "keras"): "Keras has no layer for it",
     ("masked_texts", "keras"): "Keras has no layer for it",
     ("films", "keras"): "Keras has no layer for it",

@@ -67,12 +67,11 @@ def volumes(keras: Any) -> Any:
 
 
 def any_images(keras: Any) -> Any:
-    """Height and width are open; three outputs."""
+    """Height and width are open; three outputs, of which one is the way to another."""
     layers = keras.layers
     image = keras.Input((None, None, 3), name="image")
     x = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(image))
     y = layers.SeparableConv2D(8, 3, padding="same")(layers.MaxPooling2D(2, padding="same")(x))
-    y = layers.UpSampling2D(2)(y)
     scores = layers.Dense(3)(layers.GlobalAveragePooling2D()(y))
     mask = layers.Conv2D(4, 1, activation="sigmoid")(layers.UpSampling2D(2)(x))
     return settled(keras.Model(image, {"mask": mask, "features": y, "scores": scores}))
