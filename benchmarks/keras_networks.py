@@ -99,7 +99,7 @@ def attention(keras: Any) -> Any:
     layers = keras.layers
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(20, 8, mask_zero=True)(tokens)
-    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True))
+    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(x, x))
     return settled(keras.Model(tokens, layers.Dense(3, name="scores")(x)))
 
 
@@ -130,7 +130,7 @@ def states(keras: Any) -> Any:
 def films(keras: Any) -> Any:
     """A ConvLSTM."""
     x = film = keras.Input((4, 8, 8, 3), name="film")
-    x = keras.layers.ConvLSTM2D(5, 3, padding="same")(x)
+    x = keras.layers.ConvLSTM2D(8, 3, padding="same")(x)
     return settled(keras.Model(film, keras.layers.GlobalAveragePooling2D(name="scores")(x)))
 
 

@@ -21,6 +21,9 @@ FORMATS = {"pb": "back.pb", "savedmodel": "back", "keras": "back.keras", "tflite
 TOLERANCE = 1e-5
 """Largest difference, over the largest output."""
 
+HALF = 1e-3
+"""The same, where numbers have 16 bits."""
+
 SHORT = [
     ("images", "pb"),
     ("images", "savedmodel"),
@@ -39,17 +42,20 @@ SHORT = [
 ]
 REFUSED = {
     ("volumes", "tflite"): "it has no operator MaxPool3D, for node .*AvgPool3D",
+    ("any_images", "keras"): "Keras has no layer for it",
     ("attention", "keras"): "Keras has no layer for it",
     ("masked_texts", "keras"): "Keras has no layer for it",
     ("films", "keras"): "Keras has no layer for it",
     ("states", "keras"): "Keras begins with a state of zeros",
+    ("masked_texts", "tflite"): "TFLite cannot hold the model",
+    ("films", "tflite"): "TFLite cannot hold the model",
     ("halves", "tflite"): "it has no operator Conv2D, for node",
 }
 TRANSPOSES = {"encoder": 8, "attention": 4, "texts": 1, "states": 2}
 """Those of the network itself: four for attention, one where time goes in front of the batch, and back."""
 
-BATCHED = ("texts", "masked_texts", "films", "states")
-"""Their loops need a known batch in TFLite."""
+LOOPS = (("texts", "tflite"), ("states", "tflite"))
+"""They need a known batch, and lack the second bias of ONNX's LSTM, which is zero."""
 
 LONG = [(name, form) for name in NETWORKS for form in FORMATS if (name, form) not in {*SHORT, *REFUSED}]
 
@@ -77,7 +83,7 @@ def trip(source: Any, form: str, folder: Path, **options: Any) -> tuple[ir.Model
 
 
 def feeds(model: ir.Model) -> dict[str, Any]:
-    """Numbers around 0, words, or masks of which the first place is never masked."""
+    """Numbers around 0, words or masks; the first place is never masked."""
     generator = np.random.default_rng(0)
     made: dict[str, Any] = {}
     for port in Session(model).inputs:
@@ -85,7 +91,7 @@ def feeds(model: ir.Model) -> dict[str, Any]:
         if port.dtype == np.bool_:
             made[port.name] = (generator.random(shape) < 0.7) | (np.arange(shape[-1]) == 0)
         elif port.dtype == np.int32:
-            made[port.name] = generator.integers(0, 12, shape, np.int32)
+            made[port.name] = np.where(np.arange(shape[-1]) == 0, 1, generator.integers(0, 12, shape, np.int32))
         else:
             made[port.name] = generator.standard_normal(shape).astype(port.dtype)
     return made
@@ -112,7 +118,7 @@ def assert_same_ends(there: ir.Model, again: ir.Model, *, ordered: bool) -> None
 
 def check(name: str, form: str, keras: Any, folder: Path) -> None:
     network = NETWORKS[name](keras)
-    there, again = trip(network, form, folder, **({"batch": 2} if form == "tflite" and name in BATCHED else {}))
+    there, again = trip(network, form, folder, **({"batch": 2} if (name, form) in LOOPS else {}))
     samples = feeds(there)
     if name != "halves":
         given = [samples[tensor.name] for tensor in network.inputs]
@@ -123,8 +129,8 @@ def check(name: str, form: str, keras: Any, folder: Path) -> None:
             else {there.graph.outputs[0].name or "": np.asarray(results)}
         )
         assert_equal(Session(again).run(samples), expected)
-    assert_equal(Session(again).run(samples), Session(there).run(samples))
-    assert elements(again) == elements(there)
+    assert_equal(Session(again).run(samples), Session(there).run(samples), HALF if name == "halves" else TOLERANCE)
+    assert (name, form) in LOOPS or elements(again) == elements(there)
     assert_same_ends(there, again, ordered=form in ("pb", "keras"))
     if form == "pb":
         ops = FrozenGraph(folder / FORMATS["pb"]).ops()
