@@ -171,7 +171,7 @@ def normalization(g: Growing, value: ir.Value, shape: Shape) -> None:
     rows = [g.weights(channels), g.weights(channels)]
     moments = [g.weights(channels), g.constant(np.abs(g.numbers([channels])) + 0.5)]
     if len(shape) > 2 and prod(shape[2:]) > 3 and g.maybe():
-        g.add("InstanceNormalization", [value, *rows], shape)
+        g.add("InstanceNormalization", [value, *rows], shape, epsilon=0.01)
     else:
         g.add("BatchNormalization", [value, *rows, *moments], shape)
 

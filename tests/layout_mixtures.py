@@ -65,14 +65,11 @@ def concat(g: Growing, value: ir.Value, shape: Shape) -> None:
         axis = g.number(0, len(shape) - 1)
         like = replaced(shape, {axis: -1})
         fits = [v for v, s in g.shapes.items() if len(s) == len(shape) and replaced(s, {axis: -1}) == like]
-        others = [g.pick(*fits) for _ in range(g.number(1, 2))]
+        parts = [value, *(g.pick(*fits) for _ in range(g.number(1, 2)))]
+        sizes = [g.shapes[part][axis] for part in parts]
         if g.number(0, 3) == 0:
-            others.append(g.weights(*shape))
-            g_shape = shape
-        else:
-            g_shape = replaced(shape, {axis: 0})
-        size = shape[axis] + sum(g.shapes[other][axis] for other in others if other in g.shapes) + g_shape[axis]
-        g.add("Concat", [value, *others], replaced(shape, {axis: size}), axis=axis - len(shape) * g.maybe())
+            parts, sizes = [*parts, g.weights(*shape)], [*sizes, shape[axis]]
+        g.add("Concat", parts, replaced(shape, {axis: sum(sizes)}), axis=axis - len(shape) * g.maybe())
 
 
 def joined(g: Growing, value: ir.Value, shape: Shape) -> None:
@@ -134,7 +131,7 @@ def layer_norm(g: Growing, value: ir.Value, shape: Shape) -> None:
     if shape and shape[-1] > 2:
         axis = g.pick(-1, -1, g.number(0, len(shape) - 1))
         weights = [g.weights(*shape[axis % len(shape) :]) for _ in range(g.number(1, 2))]
-        g.add("LayerNormalization", [value, *weights], shape, axis=axis)
+        g.add("LayerNormalization", [value, *weights], shape, axis=axis, epsilon=0.01)
 
 
 def product(g: Growing, value: ir.Value, shape: Shape) -> None:
@@ -175,9 +172,9 @@ def dense(g: Growing, value: ir.Value, shape: Shape) -> None:
 
 
 def best(g: Growing, value: ir.Value, shape: Shape) -> None:
-    axis = g.number(0, len(shape) - 1) if shape else 0
     if not shape:
         return
+    axis = g.number(0, len(shape) - 1)
     if g.maybe():
         keep = g.number(0, 1)
         (index,) = g.node(g.pick("ArgMax", "ArgMin"), [value], axis=axis, keepdims=keep)

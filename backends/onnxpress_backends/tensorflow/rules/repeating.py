@@ -47,7 +47,13 @@ def expand(call: Call) -> Laid | Tensor | Value:
         tensor, layout = call.value(0).permuted
         dims = [target[axis] for axis in (layout or logical(len(target))).perm]
         return Laid(call.emit("BroadcastTo", tensor, call.const(dims, DType.INT32)), layout)
-    return call.emit("BroadcastTo", call.tensor(0), _broadcast_shape(call))
+    shape = _broadcast_shape(call)
+    if have is None or call.value(1).shape != (len(have),):
+        return call.emit("BroadcastTo", call.tensor(0), shape)
+    tensor, layout = call.value(0).permuted
+    if layout is not None and not layout.is_logical:
+        shape = _permuted(call, shape, layout)
+    return Laid(call.emit("BroadcastTo", tensor, shape), layout)
 
 
 def _broadcast_shape(call: Call) -> Tensor:
