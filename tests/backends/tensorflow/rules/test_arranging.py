@@ -105,6 +105,20 @@ def test_flatten(agree: Agree, axis: int):
         agree(node.model, node.feeds)
 
 
+def test_two_axes_joined_in_another_order_each(agree: Agree):
+    text = """agraph (float[2,3,4,5] x) => (float[a,b] y) {
+        a = Transpose<perm = [1, 0, 3, 2]>(x) b = Relu(a) y = Flatten<axis = 2>(b) }"""
+    agree(text, {"x": normal(2, 3, 4, 5)})
+
+
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_flatten_of_channels_last_with_open_sizes(agree: Agree, axis: int):
+    for dims in ("n,3,4,5", "n,3,h,w"):
+        text = f"""agraph (float[{dims}] x) => (float[a,b] y) {{
+            p = MaxPool<kernel_shape = [2, 2]>(x) y = Flatten<axis = {axis}>(p) }}"""
+        agree(text, {"x": normal(2, 3, 4, 5)})
+
+
 def test_pooled_channels_need_no_transpose(agree: Agree):
     text = """agraph (float[2,5,6,4] x) => (float[a,b] y) <int64[2] axes = {2, 3}> {
         c = Transpose<perm = [0, 3, 1, 2]>(x) p = GlobalAveragePool(c) q = Squeeze(p, axes) u = Unsqueeze(q, axes)
