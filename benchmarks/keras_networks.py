@@ -99,7 +99,7 @@ def attention(keras: Any) -> Any:
     layers = keras.layers
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = layers.Embedding(20, 8, mask_zero=True)(tokens)
-    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(x, x))
+    x = layers.GlobalAveragePooling1D()(layers.MultiHeadAttention(2, 4)(x, x, use_causal_mask=True))
     return settled(keras.Model(tokens, layers.Dense(3, name="scores")(x)))
 
 

@@ -88,10 +88,11 @@ def feeds(model: ir.Model) -> dict[str, Any]:
     made: dict[str, Any] = {}
     for port in Session(model).inputs:
         shape = [size if isinstance(size, int) else 6 if axis else 2 for axis, size in enumerate(port.shape)]
-        if port.dtype == np.bool_:
+        if port.dtype == "bool":
             made[port.name] = (generator.random(shape) < 0.7) | (np.arange(shape[-1]) == 0)
-        elif port.dtype == np.int32:
-            made[port.name] = np.where(np.arange(shape[-1]) == 0, 1, generator.integers(0, 12, shape, np.int32))
+        elif port.dtype == "int32":
+            made[port.name] = generator.integers(0, 12, shape, np.int32)
+            made[port.name][:, 0] = 1
         else:
             made[port.name] = generator.standard_normal(shape).astype(port.dtype)
     return made
