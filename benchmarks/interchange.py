@@ -73,10 +73,11 @@ def row(name: str, source: Any, feeds: Mapping[str, Any], suffixes: tuple[str, .
         found["latency / onnxruntime's"] = seconds(lambda: graph.run(given, outputs)) / seconds(lambda: fast.run(feeds))
         graph.close()
         for suffix in suffixes:
+            title = "SavedModel" if suffix == "/" else suffix
             try:
-                found[suffix] = written(source, suffix, folder, feeds, expected)
+                found[title] = written(source, suffix, folder, feeds, expected)
             except UnsupportedModel as error:
-                found[suffix] = f"refused: {str(error).splitlines()[0]}"
+                found[title] = f"refused: {str(error).splitlines()[0]}"
     return found
 
 

@@ -60,7 +60,7 @@ def benchmark(name: str) -> str:
     """The rows of a benchmark as a table, from its last run."""
     found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     columns = list(found["rows"][0])
-    rows = ["| " + " | ".join(_spelt(row[column]) for column in columns) + " |" for row in found["rows"]]
+    rows = ["| " + " | ".join(_spelt(row.get(column, "")) for column in columns) + " |" for row in found["rows"]]
     versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("onnx", "onnxruntime", "tensorflow", "keras"))
     head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     return "\n".join([*head, *rows, "", f"{versions}."])
@@ -110,6 +110,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "offers": offers,
     "tf2onnx": tf2onnx_failures,
     "backend_suite": backend_suite,
+    "interchange": partial(benchmark, "interchange"),
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),
 }
