@@ -122,7 +122,7 @@ def _is_by_channel(call: Call) -> bool:
     x, slope = call.value(0).shape, call.value(1).shape
     if x is None or slope is None or len(slope) != 1 or len(x) < 3:
         return False
-    return slope[0] not in (1, None, x[-1]) and slope[0] == x[1]
+    return None not in (slope[0], x[-1]) and slope[0] not in (1, x[-1]) and slope[0] == x[1]
 
 
 RULES: Mapping[str, Rule] = {
