@@ -57,7 +57,7 @@ class TensorFlowBackend(Backend):  # type: ignore[misc, no-any-unimported]
     def prepare(cls, model: onnx.ModelProto, device: str = "CPU", **_: Any) -> FrozenGraphRep:
         """Emit a model and import it."""
         from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
-        from onnxpress_backends.tensorflow.graph import legal_name
+        from onnxpress_backends.tensorflow.graphs.graph import legal_name
 
         parsed = ir.serde.deserialize_model(model)
         with tempfile.TemporaryDirectory() as folder:

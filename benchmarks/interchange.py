@@ -23,7 +23,7 @@ import numpy as np
 from frozen_graphs import FrozenGraph
 from models.light_onnx import NETWORKS, light
 from models.published_onnx import PUBLISHED, photo
-from onnxpress_backends.tensorflow.graph import legal_name
+from onnxpress_backends.tensorflow.graphs.graph import legal_name
 from results import Goal, quick, write
 from written_formats import FORMATS
 

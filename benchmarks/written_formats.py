@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from frozen_graphs import FrozenGraph
-from onnxpress_backends.tensorflow.graph import legal_name
+from onnxpress_backends.tensorflow.graphs.graph import legal_name
 
 Feeds = Mapping[str, Any]
 Outputs = list[Any]

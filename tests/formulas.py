@@ -11,12 +11,12 @@ import numpy as np
 import onnx_ir as ir
 
 from frozen_graphs import FrozenGraph
-from onnxpress_backends.tensorflow import graph_def
 from onnxpress_backends.tensorflow.call import Call
-from onnxpress_backends.tensorflow.dtypes import of_numpy
-from onnxpress_backends.tensorflow.graph import Graph, Tensor
+from onnxpress_backends.tensorflow.geometry.terms import Term
+from onnxpress_backends.tensorflow.graphs import graph_def
+from onnxpress_backends.tensorflow.graphs.dtypes import of_numpy
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Tensor
 from onnxpress_backends.tensorflow.lowering import Scope
-from onnxpress_backends.tensorflow.terms import Term
 
 Formula = Callable[..., "Term | Tensor"]
 

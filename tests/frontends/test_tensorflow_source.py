@@ -16,7 +16,12 @@ from onnxpress_frontends.tensorflow_source import TENSORFLOW, accepts, load
 
 def test_the_plugin_keeps_the_contract() -> None:
     assert check_plugin(onnxpress_frontends) == {"frontend": 4}
-    assert list(Registry(onnxpress_frontends, installed=False).all(Frontend)) == ["onnx", "tensorflow", "tflite", "torch"]
+    assert list(Registry(onnxpress_frontends, installed=False).all(Frontend)) == [
+        "onnx",
+        "tensorflow",
+        "tflite",
+        "torch",
+    ]
 
 
 def test_the_reference_takes_the_options_of_load() -> None:

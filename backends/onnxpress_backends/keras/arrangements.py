@@ -7,7 +7,7 @@ from math import prod
 from typing import Any
 
 from onnxpress_backends.keras.assembly import Assembly, Builder
-from onnxpress_backends.tensorflow.graph import Node
+from onnxpress_backends.tensorflow.graphs.graph import Node
 
 
 def reshape(assembly: Assembly, node: Node) -> Any:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, Tensor
 
 Builder = Callable[["Assembly", Node], Any]
 """Makes the Keras tensor of a node, or a tuple of them."""

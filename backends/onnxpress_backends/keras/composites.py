@@ -13,9 +13,9 @@ import numpy as np
 
 from onnxpress_backends.keras.assembly import Assembly, Builder
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.graph import Node, Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.graph import Node, Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 _BATCH_FIRST = Layout((1, 0, 2))
 """``[time, batch, features]`` with the batch in front."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from onnxpress_backends.keras.assembly import Assembly, Builder
-from onnxpress_backends.tensorflow.graph import Node, Tensor
+from onnxpress_backends.tensorflow.graphs.graph import Node, Tensor
 
 
 def _with_bias(assembly: Assembly, node: Node, units: int) -> tuple[Node, list[Any]]:

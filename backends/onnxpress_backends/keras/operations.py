@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxpress_backends.keras.assembly import Assembly, Builder
-from onnxpress_backends.tensorflow.graph import Node
+from onnxpress_backends.tensorflow.graphs.graph import Node
 
 
 def operation(name: str) -> Builder:

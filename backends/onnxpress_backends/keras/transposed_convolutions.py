@@ -14,10 +14,10 @@ from typing import Any
 from onnxpress_backends.keras.assembly import Assembly, Builder
 from onnxpress_backends.keras.composites import composite, required
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.graph import Node
-from onnxpress_backends.tensorflow.layouts import channels_last
+from onnxpress_backends.tensorflow.graphs.graph import Node
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 from onnxpress_backends.tensorflow.rules.transposed_convolution import Spread, spreads_of
-from onnxpress_backends.tensorflow.values import Laid
 
 
 def transposed(call: Call) -> Laid:

@@ -10,8 +10,8 @@ from typing import Any
 
 from onnxpress.errors import UnsupportedModel, reason
 from onnxpress_backends.saved_model.parameters import Parameter, Place
-from onnxpress_backends.tensorflow import graph_def
-from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.graphs import graph_def
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, Tensor
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ import onnx_ir as ir
 from onnxpress.errors import InvalidModel
 from onnxpress_backends.saved_model.checkpoints import Checkpoint
 from onnxpress_backends.saved_model.weight_map import HeldRange
-from onnxpress_backends.tensorflow.fake_quantization import FakeRange
+from onnxpress_backends.tensorflow.quantization.fake_quantization import FakeRange
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from onnxpress_backends.tensorflow.constants import Arrangement
+from onnxpress_backends.tensorflow.layout.constants import Arrangement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxpress_backends.saved_model.parameters import Parameter, Place
-from onnxpress_backends.tensorflow.constants import Grid
-from onnxpress_backends.tensorflow.graph import Graph, Node
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node
+from onnxpress_backends.tensorflow.layout.constants import Grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

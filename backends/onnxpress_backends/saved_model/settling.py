@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
 
 _NUMBERED = re.compile(r"(__(?:inference|forward|backward)_.*_)(\d+)")
 

@@ -10,7 +10,7 @@ from onnxpress_backends.saved_model.parameters import Parameter, Place
 from onnxpress_backends.saved_model.ranges import Ranges
 from onnxpress_backends.saved_model.weight_map import HeldRange, HeldWeight, WeightMap
 from onnxpress_backends.saved_model.weights import Weights
-from onnxpress_backends.tensorflow.graph import Graph, Node
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node
 
 
 class Variables:

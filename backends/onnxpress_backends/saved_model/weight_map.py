@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from onnxpress.errors import InvalidModel
-from onnxpress_backends.tensorflow.constants import Arrangement
+from onnxpress_backends.tensorflow.layout.constants import Arrangement
 
 NAME = "onnxpress_weights.json"
 _VERSION = 1

@@ -12,9 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from onnxpress_backends.saved_model.parameters import Parameter, Place
-from onnxpress_backends.tensorflow.constants import Constant, Weight
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Graph, Node, legal_name
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, legal_name
+from onnxpress_backends.tensorflow.layout.constants import Constant, Weight
 
 _FEW = 1024
 """Elements below which integers stay in the graph, where TensorFlow sees their values."""

@@ -14,7 +14,7 @@ from onnxpress.kinds import Backend
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from onnxpress_backends.tensorflow.graph import Graph
+    from onnxpress_backends.tensorflow.graphs.graph import Graph
 
 _PARTS = frozenset(
     ("saved_model.pb", "fingerprint.pb", "keras_metadata.pb", "variables", "assets", "assets.extra", "debug")

@@ -10,11 +10,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.errors import UnsupportedModel
-from onnxpress_backends.tensorflow.constants import Arrangement
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, Shape
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.layout.constants import Arrangement
+from onnxpress_backends.tensorflow.layout.layouts import Layout, Shape
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

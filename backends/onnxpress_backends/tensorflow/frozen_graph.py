@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxpress.kinds import Backend
-from onnxpress_backends.tensorflow.simulation import Mode
+from onnxpress_backends.tensorflow.quantization.simulation import Mode
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -31,7 +31,7 @@ def emit(model: ir.Model, path: Path, *, mode: Mode = "fake-quant", nhwc: bool =
         OnnxpressError: The place cannot be written.
     """
     from onnxpress.files import atomic
-    from onnxpress_backends.tensorflow import graph_def
+    from onnxpress_backends.tensorflow.graphs import graph_def
     from onnxpress_backends.tensorflow.preparing import lowered
 
     graph = lowered(model, mode=mode, nhwc=nhwc)

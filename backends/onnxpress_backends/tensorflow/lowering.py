@@ -10,16 +10,16 @@ import onnx_ir as ir
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.tensorflow.call import Call, Result, Rule, shape_of
-from onnxpress_backends.tensorflow.capturing import captured
-from onnxpress_backends.tensorflow.constant_folding import folded
-from onnxpress_backends.tensorflow.constants import Constant
-from onnxpress_backends.tensorflow.demanded_ranks import settle_ranks
-from onnxpress_backends.tensorflow.dtypes import of_onnx
-from onnxpress_backends.tensorflow.graph import Graph, Tensor, legal_name
-from onnxpress_backends.tensorflow.layouts import Layout, channels_last, logical
-from onnxpress_backends.tensorflow.shape_refining import refine
-from onnxpress_backends.tensorflow.simulation import Mode
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Tensor, legal_name
+from onnxpress_backends.tensorflow.layout.capturing import captured
+from onnxpress_backends.tensorflow.layout.constants import Constant
+from onnxpress_backends.tensorflow.layout.layouts import Layout, channels_last, logical
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.quantization.simulation import Mode
+from onnxpress_backends.tensorflow.shapes.constant_folding import folded
+from onnxpress_backends.tensorflow.shapes.demanded_ranks import settle_ranks
+from onnxpress_backends.tensorflow.shapes.shape_refining import refine
 
 
 @dataclass(frozen=True, kw_only=True)

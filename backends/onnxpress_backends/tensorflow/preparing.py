@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from onnxpress_backends.tensorflow.graph import Graph
-from onnxpress_backends.tensorflow.simulation import Mode
+from onnxpress_backends.tensorflow.graphs.graph import Graph
+from onnxpress_backends.tensorflow.quantization.simulation import Mode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,13 +39,13 @@ def lowered(
         UnsupportedModel: A node cannot go to TensorFlow; the message names it.
     """
     from onnxpress.opset import at_least
-    from onnxpress_backends.tensorflow import loop_shapes
     from onnxpress_backends.tensorflow.expanding import expand
     from onnxpress_backends.tensorflow.inner_constants import bring_inside
     from onnxpress_backends.tensorflow.lowering import Settings, lower
-    from onnxpress_backends.tensorflow.neighbouring_pairs import join_pairs
+    from onnxpress_backends.tensorflow.quantization.neighbouring_pairs import join_pairs
+    from onnxpress_backends.tensorflow.quantization.weight_quantization import quantize_weights
     from onnxpress_backends.tensorflow.rules import rules
-    from onnxpress_backends.tensorflow.weight_quantization import quantize_weights
+    from onnxpress_backends.tensorflow.shapes import loop_shapes
 
     known = rules() | dict(special or {})
     model = model.clone()

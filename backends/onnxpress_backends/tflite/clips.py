@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, Tensor
 
 
 def as_extremes(graph: Graph) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from onnxpress.errors import UnsupportedModel, reason
 from onnxpress_backends.saved_model.functions import Function
-from onnxpress_backends.tensorflow.graph import Graph, Node
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node
 
 Precision = Literal["float", "float16", "dynamic", "int8"]
 

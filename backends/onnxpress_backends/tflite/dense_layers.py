@@ -13,8 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from onnxpress_backends.tensorflow.constants import Weight
-from onnxpress_backends.tensorflow.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.graphs.graph import Graph, Node, Tensor
+from onnxpress_backends.tensorflow.layout.constants import Weight
 
 _PER_CHANNEL = "FakeQuantWithMinMaxVarsPerChannel"
 _BEHIND = ("AddV2", "BiasAdd", "Relu", "Relu6", "FakeQuantWithMinMaxVars")

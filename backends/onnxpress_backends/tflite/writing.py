@@ -13,7 +13,7 @@ from onnxpress_backends.tflite.converting import Precision
 if TYPE_CHECKING:
     import onnx_ir as ir
 
-    from onnxpress_backends.tensorflow.graph import Graph, Node
+    from onnxpress_backends.tensorflow.graphs.graph import Graph, Node
 
 _SMALL = 4096
 """Bytes of a weight that is a constant from the beginning."""

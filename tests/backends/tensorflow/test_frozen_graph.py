@@ -15,8 +15,8 @@ from frozen_graphs import FrozenGraph
 from onnxpress.errors import UnsupportedModel
 from onnxpress.runtime import Session
 from onnxpress.testing import model
-from onnxpress_backends.tensorflow import graph_def
 from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB, emit
+from onnxpress_backends.tensorflow.graphs import graph_def
 
 CONV = """
 g (float[N,3,8,8] image, float[4,3,3,3] kernel, float[4] bias) => (float[N,4,8,8] features, float[N,4] scores) {

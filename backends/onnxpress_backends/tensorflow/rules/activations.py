@@ -8,12 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 Formula = Callable[[Call, Tensor], Tensor]
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import reduce
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.layouts import Layout
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 from onnxpress_backends.tensorflow.rules.widening import widened
-from onnxpress_backends.tensorflow.values import Laid, Value
 
 _BIASED = ("Conv2D", "DepthwiseConv2dNative", "Conv3D", "Conv2DBackpropInput", "MatMul")
 """Operators behind which TensorFlow's users, and its fusions, have a BiasAdd."""

@@ -11,14 +11,14 @@ from math import prod
 from typing import NamedTuple
 
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, Shape, Split, logical, transposed
-from onnxpress_backends.tensorflow.measured_shapes import is_measured
-from onnxpress_backends.tensorflow.reshape_parts import Part, parts
-from onnxpress_backends.tensorflow.size_tracing import copies
-from onnxpress_backends.tensorflow.terms import packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.geometry.terms import packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, Shape, Split, logical, transposed
+from onnxpress_backends.tensorflow.layout.reshape_parts import Part, parts
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.shapes.measured_shapes import is_measured
+from onnxpress_backends.tensorflow.shapes.size_tracing import copies
 
 
 class _Carried(NamedTuple):

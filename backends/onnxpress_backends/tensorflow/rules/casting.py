@@ -10,9 +10,9 @@ from collections.abc import Mapping
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 _DIGITS = {DType.FLOAT: 8, DType.DOUBLE: 17}
 """Significant digits of a number as text, those that onnxruntime writes."""

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import prod
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import last
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def top_k(call: Call) -> Sequence[Laid]:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 
 def clip(call: Call) -> Laid | Value:

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.terms import packed, term
-from onnxpress_backends.tensorflow.values import Laid
-from onnxpress_backends.tensorflow.windows import Window, padded, window
+from onnxpress_backends.tensorflow.geometry.terms import packed, term
+from onnxpress_backends.tensorflow.geometry.windows import Window, padded, window
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 Convolve = Callable[[Tensor, Sequence[int], str], Tensor]
 """A convolution without dilation of a tensor, by strides and padding."""

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from math import prod
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.sampling import Neighbours, Pictures, linear, weighted
-from onnxpress_backends.tensorflow.terms import Term, count, reshaped, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.sampling import Neighbours, Pictures, linear, weighted
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, reshaped, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def deform_conv(call: Call) -> Laid:

@@ -12,9 +12,9 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.terms import Term, count, given, term
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
 
 
 def window(first: float, second: float, third: float) -> Rule:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.values import Laid
 from onnxpress_backends.tensorflow.rules.activations import Formula, pointwise, scaled, shifted
-from onnxpress_backends.tensorflow.values import Laid
 
 
 def hard_swish(call: Call, x: Tensor) -> Tensor:

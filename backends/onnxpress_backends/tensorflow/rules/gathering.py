@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.positions import counted, sizes_in, strides
-from onnxpress_backends.tensorflow.terms import Term, given, packed, product, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.positions import counted, sizes_in, strides
+from onnxpress_backends.tensorflow.geometry.terms import Term, given, packed, product, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def gather(call: Call) -> Laid | Tensor:

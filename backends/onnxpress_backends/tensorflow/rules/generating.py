@@ -9,11 +9,11 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout
-from onnxpress_backends.tensorflow.terms import Term, count, given, sizes
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, sizes
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

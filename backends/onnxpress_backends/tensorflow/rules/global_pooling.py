@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.values import Laid
 from onnxpress_backends.tensorflow.rules.pooling import power, root
-from onnxpress_backends.tensorflow.values import Laid
 
 
 def over_space(reduce: Callable[[Call, Tensor, Tensor], Tensor]) -> Rule:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.resampling import cubic
-from onnxpress_backends.tensorflow.sampling import Neighbours, Pictures, inside, weighted
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, reshaped, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.resampling import cubic
+from onnxpress_backends.tensorflow.geometry.sampling import Neighbours, Pictures, inside, weighted
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, packed, reshaped, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 _CUBIC = -0.75
 """The parameter of the cubic kernel, that of PyTorch."""

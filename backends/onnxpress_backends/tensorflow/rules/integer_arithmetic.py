@@ -16,14 +16,14 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.constants import Constant, Quantization
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import logical
-from onnxpress_backends.tensorflow.quantized_constants import on_paper
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.constants import Constant, Quantization
+from onnxpress_backends.tensorflow.layout.layouts import logical
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.quantization.quantized_constants import on_paper
+from onnxpress_backends.tensorflow.quantization.stored_integers import Integers
 from onnxpress_backends.tensorflow.rules.quantization import clipped, divided
-from onnxpress_backends.tensorflow.stored_integers import Integers
-from onnxpress_backends.tensorflow.values import Laid, Value
 
 
 def conv_integer(call: Call) -> Laid:

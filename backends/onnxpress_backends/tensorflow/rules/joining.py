@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.geometry.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 
 def concat(call: Call) -> Laid | Value:

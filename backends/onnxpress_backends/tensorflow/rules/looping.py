@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule, shape_of
-from onnxpress_backends.tensorflow.carrying import Begun, Collected, Layouts, States, begun, origin
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.iterating import Iteration, size
-from onnxpress_backends.tensorflow.layouts import logical, without
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import logical, without
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.loops.carrying import Begun, Collected, Layouts, States, begun, origin
+from onnxpress_backends.tensorflow.loops.iterating import Iteration, size
 from onnxpress_backends.tensorflow.rules.branching import scalar
-from onnxpress_backends.tensorflow.values import Laid, Value
 
 if TYPE_CHECKING:
     from onnxpress_backends.tensorflow.lowering import Scope

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.positions import sizes_in
-from onnxpress_backends.tensorflow.terms import count, given
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.positions import sizes_in
+from onnxpress_backends.tensorflow.geometry.terms import count, given
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def trilu(call: Call) -> Laid:

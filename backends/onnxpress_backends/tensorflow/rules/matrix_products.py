@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 _VIA: Mapping[DType, DType] = {
     DType.INT8: DType.INT32,

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxpress_backends.tensorflow.borders import Border, bordered, trimmed
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.taps import gathered
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.borders import Border, bordered, trimmed
+from onnxpress_backends.tensorflow.geometry.taps import gathered
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def pad(call: Call) -> Laid:

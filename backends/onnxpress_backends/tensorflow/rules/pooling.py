@@ -13,13 +13,13 @@ from math import prod
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.taps import Taps, gathered, reduced
-from onnxpress_backends.tensorflow.terms import Term, count, product, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
-from onnxpress_backends.tensorflow.windows import Window, padded, window
+from onnxpress_backends.tensorflow.geometry.taps import Taps, gathered, reduced
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, product, sizes, term
+from onnxpress_backends.tensorflow.geometry.windows import Window, padded, window
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 _IN_SPACE = (DType.FLOAT, DType.BFLOAT16)
 """Types of TensorFlow's kernels that pool over three axes."""

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_backends.tensorflow import quantized_constants
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.fake_quantization import fake_quant, fake_range
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import last
-from onnxpress_backends.tensorflow.quantization_parameters import SCALE, ZERO_POINT, Parameters, X
-from onnxpress_backends.tensorflow.simulation import Quantized
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import last
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.quantization import quantized_constants
+from onnxpress_backends.tensorflow.quantization.fake_quantization import fake_quant, fake_range
+from onnxpress_backends.tensorflow.quantization.quantization_parameters import SCALE, ZERO_POINT, Parameters, X
+from onnxpress_backends.tensorflow.quantization.simulation import Quantized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,9 +12,9 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.values import Laid, Value
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 
 Draw = Callable[[Call, Tensor, DType], Tensor]
 """Of the node, the shape and the type."""

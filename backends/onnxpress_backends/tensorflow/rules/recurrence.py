@@ -12,9 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.iterating import (
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
+from onnxpress_backends.tensorflow.loops.iterating import (
     Iteration,
     element,
     element_shape,
@@ -24,10 +26,8 @@ from onnxpress_backends.tensorflow.iterating import (
     unstacked,
     with_element,
 )
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.recurrent_activations import activations
-from onnxpress_backends.tensorflow.recurrent_cells import GRU, LSTM, RNN, Cell, Kind, columns
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.loops.recurrent_activations import activations
+from onnxpress_backends.tensorflow.loops.recurrent_cells import GRU, LSTM, RNN, Cell, Kind, columns
 
 _X, _W, _R, _B, _LENGTHS, _H, _C, _P = range(8)
 """The inputs."""

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
 from onnxpress_backends.tensorflow.rules.widening import widened
-from onnxpress_backends.tensorflow.values import Laid, Value
 
 
 def tile(call: Call) -> Laid:

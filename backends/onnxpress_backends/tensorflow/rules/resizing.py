@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout
-from onnxpress_backends.tensorflow.resampling import Filter, Stretch, coordinates, nearest
-from onnxpress_backends.tensorflow.size_tracing import keeps
-from onnxpress_backends.tensorflow.taps import gathered, reduced
-from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.resampling import Filter, Stretch, coordinates, nearest
+from onnxpress_backends.tensorflow.geometry.taps import gathered, reduced
+from onnxpress_backends.tensorflow.geometry.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout
+from onnxpress_backends.tensorflow.layout.values import Laid
+from onnxpress_backends.tensorflow.shapes.size_tracing import keeps
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

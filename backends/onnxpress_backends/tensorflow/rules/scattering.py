@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
-from onnxpress_backends.tensorflow.positions import sizes_in, strides
+from onnxpress_backends.tensorflow.geometry.positions import sizes_in, strides
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, packed, product, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 from onnxpress_backends.tensorflow.rules.gathering import element_numbers, from_start
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, product, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
 
 _REDUCTIONS: Mapping[str, str] = {
     "none": "TensorScatterUpdate",

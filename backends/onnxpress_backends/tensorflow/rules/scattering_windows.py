@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnxpress_backends.tensorflow.borders import bordered
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.terms import Term, count, given, product, reshaped, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.geometry.borders import bordered
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, product, reshaped, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def max_unpool(call: Call) -> Tensor:

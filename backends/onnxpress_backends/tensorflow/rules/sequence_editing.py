@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import onnx_ir as ir
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_onnx
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import without
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_onnx
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.layouts import without
+from onnxpress_backends.tensorflow.layout.values import Laid, Value
+from onnxpress_backends.tensorflow.loops.sequences import Items, picked, sequence
 from onnxpress_backends.tensorflow.rules.branching import scalar
-from onnxpress_backends.tensorflow.sequences import Items, picked, sequence
-from onnxpress_backends.tensorflow.values import Laid, Value
 
 
 def _items(call: Call) -> list[Value]:

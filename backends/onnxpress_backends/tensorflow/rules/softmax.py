@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical, place
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical, place
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 def _axes(call: Call) -> list[int]:

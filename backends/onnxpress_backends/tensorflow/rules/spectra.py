@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.terms import Term, count, given, packed, sizes, term
+from onnxpress_backends.tensorflow.geometry.terms import Term, count, given, packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
 
 
 def dft(call: Call) -> Tensor:

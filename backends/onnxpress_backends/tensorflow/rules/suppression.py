@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.iterating import Iteration
-from onnxpress_backends.tensorflow.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.geometry.terms import Term, given, packed, sizes, term
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.loops.iterating import Iteration
 
 
 def non_max_suppression(call: Call) -> Tensor:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress_backends.tensorflow.broadcasting import aligned
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType, of_numpy
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.values import Laid
+from onnxpress_backends.tensorflow.graphs.dtypes import DType, of_numpy
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.broadcasting import aligned
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from onnxpress_backends.tensorflow.borders import bordered, trimmed
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import channels_last
-from onnxpress_backends.tensorflow.terms import Term, packed, sizes, term
-from onnxpress_backends.tensorflow.values import Laid
-from onnxpress_backends.tensorflow.windows import extents
+from onnxpress_backends.tensorflow.geometry.borders import bordered, trimmed
+from onnxpress_backends.tensorflow.geometry.terms import Term, packed, sizes, term
+from onnxpress_backends.tensorflow.geometry.windows import extents
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import channels_last
+from onnxpress_backends.tensorflow.layout.values import Laid
 
 
 @dataclass(frozen=True, kw_only=True)

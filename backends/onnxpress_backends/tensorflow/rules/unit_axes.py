@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from onnxpress_backends.tensorflow.call import Call, Rule
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
-from onnxpress_backends.tensorflow.layouts import Layout, logical
+from onnxpress_backends.tensorflow.geometry.terms import given
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.layouts import Layout, logical
+from onnxpress_backends.tensorflow.layout.values import Laid
 from onnxpress_backends.tensorflow.rules.arranging import through
-from onnxpress_backends.tensorflow.terms import given
-from onnxpress_backends.tensorflow.values import Laid
 
 
 def unsqueeze(call: Call) -> Laid | Tensor:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from onnxpress_backends.tensorflow.call import Call
-from onnxpress_backends.tensorflow.dtypes import DType
-from onnxpress_backends.tensorflow.graph import Tensor
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
 
 WIDER: Mapping[DType, DType] = {
     DType.HALF: DType.FLOAT,

@@ -163,7 +163,7 @@ def test_images_are_not_transposed_in_every_step(agree: Agree, tmp_path: Any, ch
 
 
 def operators_of_functions(path: Any) -> list[str]:
-    from onnxpress_backends.tensorflow.protos import protos
+    from onnxpress_backends.tensorflow.graphs.protos import protos
 
     library = protos().graph.GraphDef.FromString(path.read_bytes()).library
     return [node.op for function in library.function for node in function.node_def]

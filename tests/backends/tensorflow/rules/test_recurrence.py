@@ -135,7 +135,7 @@ def test_an_activation_that_is_none(run_tensorflow: Any):
 def test_the_input_meets_its_weights_before_the_loop(agree: Agree, tmp_path: Any):
     ops = agree(*case("LSTM"))
     assert ops.count("BatchMatMulV2") == 1
-    from onnxpress_backends.tensorflow.protos import protos
+    from onnxpress_backends.tensorflow.graphs.protos import protos
 
     library = protos().graph.GraphDef.FromString((tmp_path / "model.pb").read_bytes()).library
     inside = [node.op for function in library.function for node in function.node_def]

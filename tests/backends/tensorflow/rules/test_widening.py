@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from onnxpress_backends.tensorflow.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
 from onnxpress_backends.tensorflow.rules.widening import LACKING, WIDER
 
 

@@ -1,0 +1,1 @@
+"""Windows, borders and points: formulas over sizes that are known or computed."""

@@ -1,0 +1,1 @@
+"""TensorFlow's graphs, functions and files, without TensorFlow."""

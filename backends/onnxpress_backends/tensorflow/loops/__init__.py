@@ -1,0 +1,1 @@
+"""Loops, what they carry, and the cells of recurrent operators."""
