@@ -1,0 +1,1 @@
+"""ONNX graphs as TensorFlow's: every node lowered by its rule, in the layout that lies best, without TensorFlow."""
