@@ -1,0 +1,1 @@
+"""What Ascend's tools read and write, apart from any direction of conversion: operators, files, integer arithmetic."""
