@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,19 +19,28 @@ if TYPE_CHECKING:
 PROTOBUF_LIMIT = 2_000_000_000
 """Bytes of weights above which a model is written with external data; protobuf itself ends at 2**31."""
 
+_UNKNOWN_DOMAIN = "onnxpress.unknown"
+"""The checker passes over operators of domains that it does not know."""
 
-def load(path: Path) -> ir.Model:
+
+def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
     """Read an ONNX file; external weights stay on disk, memory-mapped: leave the files there while the model is used.
 
     External tensors of attributes come into memory, for whatever moves or writes weights looks at initialisers alone.
+
+    Args:
+        path: The file.
+        beyond: Operators that the file may hold in the default domain although ONNX does not define them.
 
     Raises:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
             that are missing, too short, or outside its folder.
     """
-    rejection = _rejection(path)  # before the file is read here: the checker holds a copy of its own while it works
+    rejection = _rejection(os.fspath(path))  # before the file is read here: the checker holds a copy while it works
     proto = _parse(path)
     _check_external_data(proto, path)
+    if rejection is not None and (rest := _without(proto, beyond)) is not None:
+        rejection = _rejection(rest)
     if rejection is not None:
         raise InvalidModel(f"{path} is not a valid ONNX model: {reason(rejection)}") from rejection
     model = from_proto(proto, name=os.fspath(path))
@@ -42,6 +51,22 @@ def load(path: Path) -> ir.Model:
             _check_extent(tensor, path)
     _read_attributes(model, path)
     return model
+
+
+def check(proto: onnx.ModelProto, *, beyond: Collection[str] = (), name: str = "the model") -> None:
+    """Ask the ONNX checker about a protobuf.
+
+    Args:
+        proto: The model; it is not changed.
+        beyond: Operators that it may hold in the default domain although ONNX does not define them.
+        name: What an error calls it.
+
+    Raises:
+        InvalidModel: The checker rejects it.
+    """
+    rejection = _rejection(_without(proto, beyond) or proto)
+    if rejection is not None:
+        raise InvalidModel(f"{name} is not a valid model: {reason(rejection)}") from rejection
 
 
 def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
@@ -150,15 +175,40 @@ def _initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
                 yield value.const_value
 
 
-def _rejection(path: Path) -> Exception | None:
-    """What the ONNX checker has against a file."""
+def _rejection(model: str | onnx.ModelProto) -> Exception | None:
+    """What the ONNX checker has against a file or a protobuf."""
     import onnx
 
     try:
-        onnx.checker.check_model(os.fspath(path))
+        onnx.checker.check_model(model)
     except Exception as error:  # the C++ binding raises its own ValidationError, RuntimeError or UnicodeDecodeError
         return error
     return None
+
+
+def _without(proto: onnx.ModelProto, operators: Collection[str]) -> onnx.ModelProto | None:
+    """A copy for the checker: `operators` are of a domain it does not know, external weights are empty.  None: no such.
+
+    The checker looks for external data beside a file, and a copy is no file.
+    """
+    import onnx
+
+    def of(model: onnx.ModelProto) -> list[onnx.NodeProto]:
+        nodes = (node for holder in _holders(model) for node in holder.node)
+        return [node for node in nodes if node.op_type in operators and not node.domain]
+
+    if not of(proto):
+        return None
+    copy = onnx.ModelProto()
+    copy.CopyFrom(proto)
+    for node in of(copy):
+        node.domain = _UNKNOWN_DOMAIN
+    for imports in [copy.opset_import, *(function.opset_import for function in copy.functions)]:
+        imports.add(domain=_UNKNOWN_DOMAIN, version=1)
+    for tensor in _tensors(copy):
+        if tensor.data_location == tensor.EXTERNAL:
+            tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
+    return copy
 
 
 def _parse(path: Path) -> onnx.ModelProto:
@@ -218,26 +268,25 @@ def _check_extent(tensor: ir.ExternalTensor, path: Path) -> None:
         )
 
 
+def _holders(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
+    """Whatever holds nodes: the graph, functions, and the graphs in attributes of nodes."""
+    waiting: list[onnx.GraphProto | onnx.FunctionProto] = [proto.graph, *proto.functions]
+    while waiting:
+        yield (holder := waiting.pop())
+        for node in holder.node:
+            for attribute in node.attribute:
+                waiting += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
+
+
 def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    yield from _graph_tensors(proto.graph)
-    for function in proto.functions:
-        yield from _node_tensors(function.node)
+    import onnx
 
-
-def _graph_tensors(graph: onnx.GraphProto) -> Iterator[onnx.TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    yield from _node_tensors(graph.node)
-
-
-def _node_tensors(nodes: Iterable[onnx.NodeProto]) -> Iterator[onnx.TensorProto]:
-    for node in nodes:
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield attribute.t
-            yield from attribute.tensors
-            if attribute.HasField("g"):
-                yield from _graph_tensors(attribute.g)
-            for graph in attribute.graphs:
-                yield from _graph_tensors(graph)
+    for holder in _holders(proto):
+        if isinstance(holder, onnx.GraphProto):
+            yield from holder.initializer
+            for sparse in holder.sparse_initializer:
+                yield from (sparse.values, sparse.indices)
+        for node in holder.node:
+            for attribute in node.attribute:
+                yield from [attribute.t] if attribute.HasField("t") else []
+                yield from attribute.tensors

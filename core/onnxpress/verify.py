@@ -6,7 +6,7 @@ exist, every domain has an opset, and types and shapes are known wherever ONNX c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
@@ -27,13 +27,27 @@ def verify(model: ir.Model) -> None:
     Raises:
         InvalidModel: A rule is broken; the message lists every breach, at most five.
     """
-    problems = [*_opset_problems(model), *_graph_problems(model.graph, {})]
-    for function in model.functions.values():
-        problems += [*_opset_problems(model, function), *_graph_problems(function, {})]
-    if problems:
-        more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
-        raise InvalidModel("; ".join(problems[:5]) + more)
+    refuse(structural_breaches(model))
     infer_shapes(model)
+
+
+def refuse(breaches: Sequence[str]) -> None:
+    """Do nothing when there are no breaches.
+
+    Raises:
+        InvalidModel: There are some; the message lists at most five.
+    """
+    if breaches:
+        more = f" (and {len(breaches) - 5} more)" if len(breaches) > 5 else ""
+        raise InvalidModel("; ".join(breaches[:5]) + more)
+
+
+def structural_breaches(model: ir.Model) -> list[str]:
+    """Which rules on names, definitions, order and opsets `model` breaks, operators unseen."""
+    breaches = [*_opset_problems(model), *_graph_problems(model.graph, {})]
+    for function in model.functions.values():
+        breaches += [*_opset_problems(model, function), *_graph_problems(function, {})]
+    return breaches
 
 
 def infer_shapes(model: ir.Model) -> None:
