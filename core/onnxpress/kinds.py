@@ -127,6 +127,9 @@ class Target(Kind):
         rules: The operators of the default domain that have an integer kernel; all others stay float.
         guarded: Operators that the runtime quantises in its own way when they are left float between quantised ones; an
             identity that it does not see through is put before them.
+        avoided: Operators that whoever reads the model for the target does not know; no pass makes them.
+        concat_channels: Integers pass through a Concat of channels if every input has a multiple of so many: what is
+            quantised of its inputs and output then has one scale.  0: they do not, or a rule says how.
         opset: The lowest opset that can say all this.
     """
 
@@ -135,6 +138,8 @@ class Target(Kind):
     weight: Scheme
     rules: tuple[OpRule, ...]
     guarded: tuple[str, ...] = ()
+    avoided: tuple[str, ...] = ()
+    concat_channels: int = 0
     opset: int = 13
 
     def rule(self, op_type: str) -> OpRule | None:

@@ -33,7 +33,7 @@ def parameters(low: float, high: float, scheme: Scheme) -> tuple[np.float32, int
         scheme: The integers to use.
 
     Returns:
-        Scale (normal, finite, positive) and zero point.
+        Scale (normal, finite, positive, at least ``scheme.smallest_scale``) and zero point.
 
     Raises:
         ValueError: The interval is not finite or not ordered.
@@ -45,9 +45,9 @@ def parameters(low: float, high: float, scheme: Scheme) -> tuple[np.float32, int
         high = 1.0
     if scheme.symmetric:
         zero_point = (scheme.low + scheme.high + 1) // 2
-        scale = _scale(max(-low, high) / (scheme.high - zero_point))
+        scale = _scale(max(-low, high) / (scheme.high - zero_point), scheme)
         return scale, zero_point
-    scale = _scale(high / (scheme.high - scheme.low) - low / (scheme.high - scheme.low))
+    scale = _scale(high / (scheme.high - scheme.low) - low / (scheme.high - scheme.low), scheme)
     zero_point = scheme.low + round(-low / float(scale))
     return scale, min(max(zero_point, scheme.low), scheme.high)
 
@@ -66,8 +66,8 @@ def weight_scales(weight: NDArray[Any], axis: int | None, scheme: Scheme) -> NDA
     """
     others = None if axis is None else tuple(index for index in range(weight.ndim) if index != axis % weight.ndim)
     largest = np.abs(weight).max(axis=others, initial=0.0).astype(np.float64)
-    scales = (largest / scheme.high).astype(np.float32)
-    return np.where(largest > 0, np.maximum(scales, SMALLEST_SCALE), np.float32(0)).astype(np.float32)
+    scales = np.maximum((largest / scheme.high).astype(np.float32), np.float32(scheme.smallest_scale))
+    return np.where(largest > 0, scales, np.float32(0)).astype(np.float32)
 
 
 def quantize(
@@ -121,8 +121,8 @@ def dequantize(
         return np.asarray(difference * _align(np.asarray(scale, dtype=np.float32), q.ndim, axis), dtype=np.float32)
 
 
-def _scale(exact: float) -> np.float32:
-    return np.float32(min(max(exact, float(SMALLEST_SCALE)), float(np.finfo(np.float32).max)))
+def _scale(exact: float, scheme: Scheme) -> np.float32:
+    return np.float32(min(max(exact, scheme.smallest_scale), float(np.finfo(np.float32).max)))
 
 
 def _align(values: NDArray[Any], rank: int, axis: int | None) -> NDArray[Any]:

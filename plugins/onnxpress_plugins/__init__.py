@@ -51,10 +51,11 @@ def onnxpress_observers() -> Iterable[Observer]:
 @hookimpl
 def onnxpress_targets() -> Iterable[Target]:
     """Every target of this package."""
+    from onnxpress_plugins.quantization.ascend import ASCEND, ASCEND_NARROW, ASCEND_SYMMETRIC
     from onnxpress_plugins.quantization.onnxruntime_cpu import ONNXRUNTIME_CPU
     from onnxpress_plugins.quantization.tflite import TFLITE
 
-    yield from (ONNXRUNTIME_CPU, TFLITE)
+    yield from (ASCEND, ASCEND_NARROW, ASCEND_SYMMETRIC, ONNXRUNTIME_CPU, TFLITE)
 
 
 @hookimpl

@@ -16,6 +16,7 @@ This is empirical bias correction (Nagel et al., ICCV 2019, arXiv:1906.04721, se
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,7 +37,7 @@ from onnxpress_plugins.quantization.weight_rounding import CORRECTED, Rounding
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_INPUT_CHANNELS = {"Conv": 1, "Gemm": -1}
+_INPUT_CHANNELS = {"Conv": 1, "ConvTranspose": 1, "Gemm": -1, "MatMul": -1}
 """Axis of a layer's input that its weight's second axis runs over; layers that differ are left alone."""
 
 
@@ -117,10 +118,10 @@ class CorrectBiases(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, bool(layers))
 
     def _has_place_for_bias(self, unit: Unit) -> bool:
-        if "bias" not in unit.rule.inputs.values():
+        if unit.bias_place is None:
             reason = "it has no bias to correct"
         elif unit.node.op_type not in _INPUT_CHANNELS:
-            reason = f"the channels of {unit.node.op_type} lie otherwise than those of Conv and Gemm"
+            reason = f"the channels of {unit.node.op_type} lie otherwise than those it knows"
         else:
             return True
         self._context.notes.decline(unit.node, reason)
@@ -142,8 +143,13 @@ class CorrectBiases(ir.passes.InPlacePass):
         integers, zero_point = weight.integers(self._target.weight, self._rounding)
         axis = weight.axis if weight.scales.ndim else None
         error = dequantize(integers, weight.scales, zero_point, axis=axis).astype(np.float64) - weight.numbers
-        rows = np.moveaxis(error, weight.axis, 0)
-        return grouped_product(rows.reshape(*rows.shape[:2], -1).sum(axis=2), means)
+        rows = np.concatenate([np.moveaxis(part, weight.axis, 0) for part in np.split(error, weight.groups)])
+        return grouped_product(rows.reshape(*rows.shape[:2], -1).sum(axis=2), means) / _spacing(unit.node)
+
+
+def _spacing(node: ir.Node) -> int:
+    """How many outputs share the taps of a kernel: those of a transposed convolution that lie between two inputs."""
+    return prod(node.attributes.get_ints("strides", (1,))) if node.op_type == "ConvTranspose" else 1
 
 
 def grouped_product(matrix: NDArray[Any], vector: NDArray[Any]) -> NDArray[np.float64]:
@@ -159,10 +165,10 @@ def grouped_product(matrix: NDArray[Any], vector: NDArray[Any]) -> NDArray[np.fl
 
 
 def _subtract(unit: Unit, shift: NDArray[np.float64], names: Names) -> None:
-    index = next(position for position, role in unit.rule.inputs.items() if role == "bias")
-    bias = array(unit.bias)
+    assert unit.bias_place is not None
+    bias, (node, index) = array(unit.bias), unit.bias_place
     corrected = -shift if bias is None else bias.reshape(-1) - shift
-    give(unit.node, index, corrected.astype(np.float32), names, wish=f"{unit.node.outputs[0].name}_bias")
+    give(node, index, corrected.astype(np.float32), names, wish=f"{unit.node.outputs[0].name}_bias")
 
 
 def _build(

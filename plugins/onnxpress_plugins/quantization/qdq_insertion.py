@@ -105,6 +105,7 @@ class _Insertion:
             if weight not in dequantised:
                 dequantised[weight] = self._store_weight(unit, weight)
             self._store_bias(unit, weight)
+            assert unit.weight_index is not None
             _give(unit.node, unit.weight_index, dequantised[weight])
 
     def _input_scale(self, unit: Unit) -> np.float32:
@@ -114,17 +115,19 @@ class _Insertion:
         if weight.raised:
             self._notes.count("weight channels with a raised scale, so that their int32 bias fits", weight.raised)
             self._notes.details.setdefault("raised weight scales", {})[unit.node.name] = weight.raised
+        self._notes.count("weight channels with the smallest scale there is", weight.tiny)
         integers, zero_point = weight.integers(self._plan.target.weight, self._rounding)
         axis = weight.axis if weight.scales.ndim else None
         return self._writer.stored(weight.value, integers, weight.scales, zero_point, axis=axis, before=unit.node)
 
     def _store_bias(self, unit: Unit, weight: Weight) -> None:
-        if unit.bias is None:
+        if unit.bias is None or unit.bias_place is None:
             return
+        node, index = unit.bias_place
         integers, scales = weight.bias(unit.bias, self._input_scale(unit))
         axis = 0 if scales.ndim else None
         stored = self._writer.stored(unit.bias, integers, scales, None, axis=axis, before=unit.node)
-        _give(unit.node, unit.bias_index, stored)
+        _give(node, index, stored)
 
     def constants(self) -> None:
         """Store the constants that stand where an activation may, by their own range."""
@@ -142,7 +145,7 @@ class _Insertion:
 
     def activations(self) -> None:
         """Put a pair behind every computed tensor, and let its users read the dequantised one."""
-        integer = {value for unit in self._plan.units for value in unit.outputs}
+        integer = {value for unit in self._plan.units if unit.rule.output != "never" for value in unit.outputs}
         for group in self._plan.groups:
             name, (scale, zero_point) = group.values[0].name, self._parameters[group.values[0]]
             inputs = (
@@ -172,8 +175,7 @@ class _Insertion:
                 self._notes.count("float nodes guarded from the runtime's own quantisation")
 
 
-def _give(node: ir.Node, index: int | None, value: ir.Value) -> None:
-    assert index is not None
+def _give(node: ir.Node, index: int, value: ir.Value) -> None:
     old = node.inputs[index]
     node.replace_input_with(index, value)
     if old is not None:

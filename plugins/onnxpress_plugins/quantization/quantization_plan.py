@@ -15,10 +15,10 @@ import onnx_ir as ir
 from onnxpress.kinds import Target
 from onnxpress.targets import OpRule
 from onnxpress_plugins.constants import constant
-from onnxpress_plugins.quantization.eligibility import Unit, obstacle, vanishing
+from onnxpress_plugins.quantization.eligibility import Unit, added_bias, obstacle, vanishing
 from onnxpress_plugins.quantization.exclusions import Exclusions
 from onnxpress_plugins.quantization.integer_regions import Regions
-from onnxpress_plugins.quantization.scale_sharing import Group, groups
+from onnxpress_plugins.quantization.scale_sharing import Group, groups, joined_channels
 
 _QUIET = {"Cast", "Constant", "DequantizeLinear", "Identity", "QuantizeLinear"}
 
@@ -66,13 +66,15 @@ def plan(
     regions = Regions(list(_candidates(model.graph, target, exclusions, reasons)))
     reasons.update((unit.node, reason) for unit, reason in regions.dropped)
     values = _quantised(model.graph, regions)
-    vanished = {unit.activation for unit in regions.units}
+    multiple = target.concat_channels
+    joined = joined_channels(model.graph, multiple) if multiple else ()
+    parts = {node for unit in regions.units for node in unit.nodes}
     return Plan(
         target=target,
         units=tuple(regions.units),
-        groups=tuple(groups(values, regions.units)),
+        groups=tuple(groups(values, regions.units, joined)),
         declined=tuple(
-            (node, reasons[node]) for node in model.graph.all_nodes() if node in reasons and node not in vanished
+            (node, reasons[node]) for node in model.graph.all_nodes() if node in reasons and node not in parts
         ),
     )
 
@@ -90,13 +92,17 @@ def _candidates(graph: ir.Graph, target: Target, exclusions: Exclusions, reasons
             if reason is not None and _computes_float(node):
                 reasons[node] = reason
             continue
-        activation = vanishing(node, rule)
-        unit = Unit(node, rule, None if activation is None or exclusions.reason(activation) else activation)
+        addition = _unless_excluded(added_bias(node, rule), exclusions)
+        unit = Unit(node, rule, addition, _unless_excluded(vanishing(addition or node, rule), exclusions))
         reason = obstacle(unit, target)
         if reason is None:
             yield unit
         elif _computes_float(node):
             reasons[node] = reason
+
+
+def _unless_excluded(node: ir.Node | None, exclusions: Exclusions) -> ir.Node | None:
+    return None if node is None or exclusions.reason(node) else node
 
 
 def _reason_outside(node: ir.Node, rule: OpRule | None, graph: ir.Graph, target: Target) -> str | None:

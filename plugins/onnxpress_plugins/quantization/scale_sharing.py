@@ -4,13 +4,16 @@ Operators that only move numbers need it, and then the tensors hold the same num
 may have it: its output has a scale for the widest input anyway, and an input that nothing else uses gains by being
 rounded once instead of twice.  Tensors cut off by a vanished Relu or Clip share only with their like, because the
 range must stay cut.
+
+Where integers pass through a Concat without being quantised for it, what is quantised around it anyway shares, so that
+they can.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx_ir as ir
@@ -33,12 +36,13 @@ class Group:
     limit: float | None
 
 
-def groups(values: Sequence[ir.Value], units: Sequence[Unit]) -> list[Group]:
+def groups(values: Sequence[ir.Value], units: Sequence[Unit], joined: Iterable[Sequence[ir.Value]] = ()) -> list[Group]:
     """Partition `values`, in graph order, by who must and may share.
 
     Args:
         values: Every tensor that is quantised, in graph order.
         units: Every node that runs in integers, in topological order.
+        joined: Tensors that share as far as they are quantised.
     """
     limits = _limits(units)
     leader = {value: value for value in values}
@@ -62,6 +66,10 @@ def groups(values: Sequence[ir.Value], units: Sequence[Unit]) -> list[Group]:
                 unite(unit.outputs[0], value)
             if (limit := limits.get(next(unit.computed()))) is not None:
                 limits[unit.outputs[0]] = limit  # a Concat behind this one sees what was cut off before it
+    for tensors in joined:
+        first, *others = [value for value in tensors if value in leader] or [None]
+        for value in others:
+            unite(first, value)
     moved = {output for unit in units if unit.rule.shares_scale == "must" for output in unit.outputs}
     members: dict[ir.Value, list[ir.Value]] = {}
     for value in values:
@@ -70,6 +78,22 @@ def groups(values: Sequence[ir.Value], units: Sequence[Unit]) -> list[Group]:
         Group(tuple(group), tuple(value for value in group if value not in moved), _limit(group, limits))
         for group in members.values()
     ]
+
+
+def joined_channels(graph: ir.Graph, multiple: int) -> Iterator[tuple[ir.Value, ...]]:
+    """Inputs and output of every Concat along axis 1 whose inputs all have a multiple of so many channels."""
+    for node in graph:
+        if node.op_type != "Concat" or node.domain or node.attributes.get_int("axis", 0) != 1:
+            continue
+        inputs = [value for value in node.inputs if value is not None]
+        if all(_channels(value) % multiple == 0 for value in inputs):
+            yield (*inputs, *node.outputs)
+
+
+def _channels(value: ir.Value) -> int:
+    """The size of axis 1; 1, of which nothing is a multiple, where it is unknown."""
+    size = value.shape[1] if value.shape is not None and len(value.shape) > 1 else None
+    return size if isinstance(size, int) else 1
 
 
 def _limits(units: Sequence[Unit]) -> dict[ir.Value, float]:

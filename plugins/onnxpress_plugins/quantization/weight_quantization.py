@@ -7,10 +7,14 @@ bias fits: those weights contribute next to nothing, while a wrapped bias would 
 other half, the sum of products, is left its share: biases stay below 2**30.
 
 A channel of zeros has no scale of its own; it gets one that represents its bias to 24 bits, as a float does.
+
+The groups of a transposed convolution have their channels on one axis of the weight, one behind the other, and so share
+scales.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,17 +42,21 @@ class Weight:
     Args:
         value: The float constant.
         axis: Its axis of output channels.
+        groups: How often that axis is there, group by group.
 
     Attributes:
         scales: Shape ``(channels,)``, or ``()`` for one scale; once `settle` has run.
         raised: How many scales were raised for the sake of a bias.
+        tiny: How many scales are the smallest that there is.
     """
 
-    def __init__(self, value: ir.Value, axis: int) -> None:
+    def __init__(self, value: ir.Value, axis: int, groups: int = 1) -> None:
         self.value = value
         self.axis = axis
+        self.groups = groups
         self.scales: NDArray[np.float32] = np.zeros((), np.float32)
         self.raised = 0
+        self.tiny = 0
         self._biases: list[tuple[ir.Value, np.float32]] = []
 
     @property
@@ -69,14 +77,16 @@ class Weight:
         natural = weight_scales(self.numbers, self.axis if scheme.per_channel else None, scheme)
         empty, scales = natural == 0, natural
         for bias, activation_scale in self._biases:
-            magnitude = np.abs(self._per_channel(bias).astype(np.float64))
+            magnitude = np.abs(self._per_channel(bias).astype(np.float64)).max(axis=0)
             if not scheme.per_channel:
                 magnitude = magnitude.max(initial=0.0)
             least = np.maximum(magnitude / np.where(empty, _BIAS_PRECISION, _BIAS_LIMIT), SMALLEST_SCALE)
             least = np.nextafter((least / np.float64(activation_scale)).astype(np.float32), np.float32(np.inf))
             scales = np.maximum(scales, np.where(empty & (magnitude == 0), np.float32(0), least))
+        smallest = np.float32(scheme.smallest_scale)
         self.raised = int(((scales > natural) & ~empty).sum())
-        self.scales = np.where(scales == 0, np.float32(1), scales).astype(np.float32)
+        self.tiny = int((scales == smallest).sum())
+        self.scales = np.where(scales == 0, np.float32(1), np.maximum(scales, smallest)).astype(np.float32)
 
     def integers(self, scheme: Scheme, rounding: Rounding) -> tuple[NDArray[Any], NDArray[Any]]:
         """The weight as integers, and their zero points, the shape of `scales`."""
@@ -85,15 +95,19 @@ class Weight:
         nearest = quantize(self.numbers, self.scales, zero_points, dtype=scheme.dtype, axis=axis)
         if rounding == "nearest":
             return nearest, zero_points
-        return cancel_errors(nearest, self.numbers, self.scales, self.axis), zero_points
+        parts = zip(np.split(nearest, self.groups), np.split(self.numbers, self.groups), strict=True)
+        return np.concatenate([cancel_errors(*part, self.scales, self.axis) for part in parts]), zero_points
 
     def bias(self, bias: ir.Value, activation_scale: np.float32) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """A bias as integers, shape ``(channels,)``, and their scales, the shape of `scales`."""
+        """A bias as integers, one per output channel, and their scales: as many, or one."""
         scales = np.asarray(activation_scale * self.scales, dtype=np.float32)
-        return np.rint(self._per_channel(bias) / scales.astype(np.float64)).astype(np.int32), scales
+        integers = np.rint(self._per_channel(bias) / scales.astype(np.float64)).astype(np.int32)
+        return integers.reshape(-1), np.tile(scales, self.groups) if scales.ndim else scales
 
     def _per_channel(self, bias: ir.Value) -> NDArray[np.float32]:
-        return np.broadcast_to(finite(bias).reshape(-1), (self.numbers.shape[self.axis],))
+        """A bias by group and channel of the weight."""
+        channels = self.numbers.shape[self.axis]
+        return np.broadcast_to(finite(bias).reshape(-1), (self.groups * channels,)).reshape(self.groups, channels)
 
 
 def planned_weights(plan: Plan, parameters: Parameters) -> list[tuple[Unit, Weight]]:
@@ -106,17 +120,19 @@ def planned_weights(plan: Plan, parameters: Parameters) -> list[tuple[Unit, Weig
     Raises:
         InvalidModel: A weight or bias holds NaN or infinity.
     """
-    known: dict[tuple[ir.Value, int], Weight] = {}
+    known: dict[tuple[ir.Value, int, int, bool], Weight] = {}
     records = []
     for unit in plan.units:
         if unit.weight is None:
             continue
-        weight = known.setdefault((unit.weight, unit.channel_axis), Weight(unit.weight, unit.channel_axis))
+        place = (unit.weight, unit.channel_axis, unit.groups if unit.channel_axis == 1 else 1)
+        weight = known.setdefault((*place, unit.rule.per_channel), Weight(*place))
         if unit.bias is not None:
             weight.add_bias(unit.bias, parameters[next(unit.computed())][0])
         records.append((unit, weight))
-    for weight in known.values():
-        weight.settle(plan.target.weight)
+    scheme = plan.target.weight
+    for (*_, per_channel), weight in known.items():
+        weight.settle(replace(scheme, per_channel=scheme.per_channel and per_channel))
     return records
 
 
