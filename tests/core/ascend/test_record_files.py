@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import record_dialects
 from google.protobuf import text_format
 from hypothesis import given
 from hypothesis import strategies as st
 
+import record_dialects
 from onnxpress.ascend.record_files import LayerRecord, load, save
 from onnxpress.errors import InvalidData, OnnxpressError, UnsupportedModel
 
