@@ -1,4 +1,4 @@
-"""What must hold of a deploy model: the prototypes of its operators, and whole layers from AscendQuant to AscendDequant.
+"""What must hold of a deploy model: prototypes of its operators, and whole layers from AscendQuant to AscendDequant.
 
 Integers go from AscendQuant to operators that take integers, and nowhere else; such an operator has an int8 weight
 and an int32 bias, and gives its accumulator to one AscendDequant, with one word for the tensor or for each channel.
@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.ascend.integer_types import write_types
-from onnxpress.ascend.layers import array, origin, output_channels, weight
+from onnxpress.ascend.layers import Layer, array, layers, origin, output_channels, weight
 from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, WEIGHT_QUANT, unpack
 from onnxpress.ascend.prototypes import CARRIERS, CUBES, OPSETS, PROTOTYPES, Attribute
 from onnxpress.errors import InvalidModel
@@ -33,6 +33,7 @@ def check(model: ir.Model, *, name: str = "the model") -> None:
         refuse([breach for node in model.graph.all_nodes() for breach in _node_breaches(node)])
         refuse([breach for node in model.graph.all_nodes() for breach in _layer_breaches(node)])
         write_types(model)
+        refuse([breach for layer in layers(model) for breach in _channel_breaches(layer)])
     except InvalidModel as error:
         raise InvalidModel(f"{name} is not a valid deploy model: {error}") from error
 
@@ -164,6 +165,18 @@ def _bias_breaches(node: ir.Node, bias: ir.Value | None, channels: int) -> Itera
         yield f"{_title(node)}: its bias must be a constant of INT32"
     elif constant.size != channels:
         yield f"{_title(node)}: its bias has {constant.size} numbers for {channels} channels"
+
+
+def _channel_breaches(layer: Layer) -> Iterator[str]:
+    """ONNX infers the shape of a convolution without a look at the channels of its data."""
+    data, groups = layer.cube.inputs[0], layer.cube.attributes.get_int("group", 1)
+    if not layer.cube.op_type.startswith("Conv") or data is None or data.shape is None:
+        return
+    if data.shape[1] != layer.input_channels:
+        wanted = layer.input_channels
+        yield f"{_title(layer.cube)}: its weight is for {wanted} channels, but the data have {data.shape[1]}"
+    if layer.input_channels % groups or layer.output_channels % groups:
+        yield f"{_title(layer.cube)}: its channels do not divide into {groups} groups"
 
 
 def _accumulating(value: ir.Value | None) -> ir.Node | None:

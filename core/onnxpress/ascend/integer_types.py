@@ -33,7 +33,7 @@ def write_types(model: ir.Model) -> None:
     for layer in layers(model):
         for accumulator in (layer.cube.outputs[0], layer.dequant.inputs[0]):
             if accumulator is not None:
-                accumulator.dtype = ir.DataType.INT32
+                accumulator.type = ir.TensorType(ir.DataType.INT32)
     _mark_int8(model)
 
 
@@ -42,7 +42,7 @@ def _mark_int8(model: ir.Model) -> None:
         source = node.inputs[0] if node.inputs else None
         carried = node.op_type in CARRIERS and source is not None and source.dtype == ir.DataType.INT8
         if node.op_type == QUANT or carried:
-            node.outputs[0].dtype = ir.DataType.INT8
+            node.outputs[0].type = ir.TensorType(ir.DataType.INT8)
 
 
 def _stand_in(model: ir.Model) -> ir.Model:
@@ -52,7 +52,7 @@ def _stand_in(model: ir.Model) -> ir.Model:
         for value in (layer.weight, layer.bias):
             if value is not None and value.shape is not None:
                 value.const_value = _absent(value.name or "", value.shape)
-                value.dtype = ir.DataType.FLOAT
+                value.type = ir.TensorType(ir.DataType.FLOAT)  # a new one: copies of a model share their types
     for node in copy.graph.all_nodes():
         for value in node.outputs:
             if not value.is_graph_output():

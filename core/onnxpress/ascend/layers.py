@@ -61,6 +61,21 @@ class Layer:
         return scale * scale if self.dequant.attributes.get_int("sqrt_mode", 0) else scale
 
     @property
+    def input_channels(self) -> int:
+        """Channels of the data that the weight is for; those of the data themselves where there is no weight."""
+        if self.weight is None:
+            data = self.cube.inputs[0]
+            assert data is not None and data.shape is not None
+            return int(data.shape.numpy()[1])
+        assert self.weight.shape is not None
+        sizes, groups = self.weight.shape.numpy(), self.cube.attributes.get_int("group", 1)
+        if self.cube.op_type == "Conv":
+            return int(sizes[1]) * groups
+        if self.cube.op_type == "ConvTranspose":
+            return int(sizes[0])
+        return int(sizes[-1] if self.cube.attributes.get_int("transB", 0) else sizes[-2])
+
+    @property
     def output_channels(self) -> int:
         """Channels of the output; 1 for a pooling, which has one deq_scale."""
         return output_channels(self.cube, self.weight)
