@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress.errors import InvalidModel, UnsupportedModel
-from onnxpress.kinds import Frontend
-from onnxpress_frontends.foreign_errors import first_line
+from onnxpress.errors import UnsupportedModel
+from onnxpress.kinds import WARNINGS_KEY, Frontend
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -23,6 +22,7 @@ def load(source: Any) -> ir.Model:
 
     An input that has an initialiser (what PyTorch's ``keep_initializers_as_inputs`` writes) becomes a plain weight.
     Nodes without a name get one here, the same for every command: what `inspect` lists can be excluded by name.
+    Ascend's deploy and fake-quant models become QuantizeLinear and DequantizeLinear.
 
     Args:
         source: The path of an ``.onnx`` file, an `onnx.ModelProto`, or an `onnx_ir.Model`.
@@ -41,6 +41,7 @@ def load(source: Any) -> ir.Model:
             "raise it first with onnx.version_converter.convert_version"
         )
     _fix_weights(model)
+    _read_ascend(model, _title(source))
     NameFixPass()(model)
     return model
 
@@ -54,21 +55,27 @@ def accepts(source: Any) -> bool:
 
 def _read(source: Any) -> ir.Model:
     from onnxpress import model_files
+    from onnxpress.ascend.operators import OPERATORS
 
     if isinstance(source, Path):
-        return model_files.load(source)
+        return model_files.load(source, beyond=OPERATORS)
     import onnx
     import onnx_ir as ir
 
     if isinstance(source, ir.Model):
         return source.clone()
     if isinstance(source, onnx.ModelProto):
-        try:
-            onnx.checker.check_model(source)
-        except (onnx.checker.ValidationError, ValueError) as error:
-            raise InvalidModel(f"the onnx.ModelProto is not a valid model: {first_line(error)}") from error
+        model_files.check(source, beyond=OPERATORS, name="the onnx.ModelProto")
         return model_files.from_proto(source)
     raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no ONNX model")
+
+
+def _read_ascend(model: ir.Model, title: str) -> None:
+    from onnxpress.ascend.deploy_files import is_deploy
+    from onnxpress_frontends.ascend.deploy_reading import read_deploy
+
+    if is_deploy(model) and (warnings := read_deploy(model, name=title)):
+        model.meta[WARNINGS_KEY] = warnings
 
 
 def _fix_weights(model: ir.Model) -> None:

@@ -22,14 +22,19 @@ from onnxpress.verify import refuse, structural_breaches
 _SMALLEST, _LARGEST = np.finfo(np.float32).tiny, np.finfo(np.float32).max
 
 
-def check(model: ir.Model, *, name: str = "the model") -> None:
+def check(model: ir.Model, *, name: str = "the model", static: bool = True) -> None:
     """Check a deploy model, and fill in its types and shapes: int8 behind AscendQuant, int32 behind operators on it.
+
+    Args:
+        model: The model.
+        name: What an error calls it.
+        static: Whether every dimension of an input must be fixed.
 
     Raises:
         InvalidModel: A rule is broken; the message starts with `name` and lists at most five breaches.
     """
     try:
-        refuse([*structural_breaches(model), *_model_breaches(model)])
+        refuse([*structural_breaches(model), *_model_breaches(model), *(_dynamic_inputs(model) if static else ())])
         refuse([breach for node in model.graph.all_nodes() for breach in _node_breaches(node)])
         refuse([breach for node in model.graph.all_nodes() for breach in _layer_breaches(node)])
         write_types(model)
@@ -42,11 +47,14 @@ def _model_breaches(model: ir.Model) -> Iterator[str]:
     opset = model.opset_imports.get("")
     if opset not in OPSETS:
         yield f"the opset is {opset}, but ATC reads {OPSETS.start} to {OPSETS.stop - 1}"
+    for function in model.functions.values():
+        yield f"function {function.name!r} of domain {function.domain!r} is not inlined"
+
+
+def _dynamic_inputs(model: ir.Model) -> Iterator[str]:
     for value in model.graph.inputs:
         if value.shape is None or not all(isinstance(size, int) and size > 0 for size in value.shape):
             yield f"input {value.name!r} has shape {value.shape}, but ATC needs every dimension of it fixed"
-    for function in model.functions.values():
-        yield f"function {function.name!r} of domain {function.domain!r} is not inlined"
 
 
 def _node_breaches(node: ir.Node) -> Iterator[str]:
@@ -103,6 +111,8 @@ def _layer_breaches(node: ir.Node) -> Iterator[str]:
         yield from _cube_breaches(node)
     elif node.op_type == DEQUANT and _accumulating(node.inputs[0]) is None:
         yield f"{_title(node)}: {_name(node.inputs[0])} is not what {', '.join(CUBES)} gives, or Add behind MatMul"
+    elif node.op_type == WEIGHT_QUANT and not _feeds_weights(node.outputs[0]):
+        yield f"{_title(node)}: what it gives must be the weight of {', '.join(CUBES)}"
     elif node.op_type == ANTI_QUANT and not _holds_integers(node.inputs[0]):
         yield f"{_title(node)}: {_name(node.inputs[0])} does not come from {QUANT}"
 
@@ -186,6 +196,10 @@ def _accumulating(value: ir.Value | None) -> ir.Node | None:
         producers = [used.producer() for used in node.inputs if used is not None]
         return next((producer for producer in producers if producer is not None and producer.op_type == "MatMul"), None)
     return node if node is not None and node.op_type in CUBES else None
+
+
+def _feeds_weights(value: ir.Value) -> bool:
+    return not value.is_graph_output() and all(use.node.op_type in CUBES and use.idx == 1 for use in value.uses())
 
 
 def _gives_integers(node: ir.Node) -> bool:

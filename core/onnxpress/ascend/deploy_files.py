@@ -9,12 +9,15 @@ import onnx_ir as ir
 
 from onnxpress import model_files
 from onnxpress.ascend.checking import check
+from onnxpress.ascend.constant_weights import settle_constants
 from onnxpress.ascend.operators import OPERATORS
 from onnxpress.errors import InvalidModel
 
 
 def load(path: Path) -> ir.Model:
     """Read a deploy file, ours or AMCT's; external weights stay on disk, as `model_files.load` leaves them.
+
+    Dimensions of inputs may be dynamic, as AMCT's are when the exporter's were: ATC takes sizes on its command line.
 
     Raises:
         InvalidModel: What `model_files.load` refuses, a model without any of Ascend's operators, or one that breaks
@@ -23,7 +26,8 @@ def load(path: Path) -> ir.Model:
     model = model_files.load(path, beyond=OPERATORS)
     if not is_deploy(model):
         raise InvalidModel(f"{path} is no deploy model: none of its nodes is {', '.join(OPERATORS)}")
-    check(model, name=os.fspath(path))
+    settle_constants(model)
+    check(model, name=os.fspath(path), static=False)
     return model
 
 
