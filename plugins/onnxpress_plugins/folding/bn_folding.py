@@ -35,17 +35,32 @@ from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.constants import remove
 from onnxpress_plugins.folding.affine import Affine, Obstacle, along, is_per_channel, operand
 from onnxpress_plugins.folding.affine_paths import NoLayer, Reach, downstream, upstream
-from onnxpress_plugins.naming import Names
+from onnxpress_plugins.naming import Names, described
+from onnxpress_plugins.quantization.exclusions import Exclusions
 
 
 class FoldBatchNorm(ir.passes.InPlacePass):
-    """Folds every chain of affine nodes into the layers behind which it stands, or else into those before it."""
+    """Folds every chain of affine nodes into the layers behind which it stands, or else into those before it.
 
-    def __init__(self, notes: Notes) -> None:
+    Args:
+        notes: Where to say what was folded, and what was not and why.
+        exclude_nodes: Names of layers that stay as they are.
+        ahead: Whether to fold into layers before which a chain stands.
+    """
+
+    def __init__(self, notes: Notes, *, exclude_nodes: Sequence[str] = (), ahead: bool = True) -> None:
         self.notes = notes
+        self._exclusions = Exclusions(nodes=exclude_nodes)
+        self._folds = (_fold_behind, _fold_ahead) if ahead else (_fold_behind,)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
-        """One sweep in topological order; what it leaves cannot be folded later either, so there is no second."""
+        """One sweep in topological order; what it leaves cannot be folded later either, so there is no second.
+
+        Raises:
+            InvalidModel: A parameter of BatchNormalization is NaN or infinite, or its variance is negative.
+            InvalidOption: A layer to exclude is not in the model.
+        """
+        self._exclusions.check(model)
         names = Names(model)
         declined: set[ir.Node] = set()
         modified = False
@@ -61,9 +76,9 @@ class FoldBatchNorm(ir.passes.InPlacePass):
 
     def _fold(self, chain: list[ir.Node], names: Names) -> bool:
         obstacles = []
-        for fold in (_fold_behind, _fold_ahead):
+        for fold in self._folds:
             try:
-                folded, kind = fold(chain, names)
+                folded, kind = fold(chain, names, self._exclusions)
             except Obstacle as obstacle:
                 obstacles.append(obstacle)
                 continue
@@ -89,13 +104,14 @@ def _chain(node: ir.Node) -> list[ir.Node]:
         chain.append(user)
 
 
-def _fold_behind(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node], str]:
+def _fold_behind(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions) -> tuple[list[ir.Node], str]:
     """Fold the longest possible beginning of `chain` into the layers that make its input.
 
     Returns:
         The nodes that are gone and the kind of layer they went into; none if there is nothing to gain.
     """
     reach = upstream(_input(chain[0]), chain[0].graph)
+    _check_excluded(reach, exclusions)
     affine, taken = _compose(chain, reach)
     if _is_mere_bias(affine, taken, reach):
         return [], ""
@@ -109,11 +125,12 @@ def _fold_behind(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node],
     return taken, reach.layers[0][0].node.op_type
 
 
-def _fold_ahead(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node], str]:
+def _fold_ahead(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions) -> tuple[list[ir.Node], str]:
     """Fold the longest possible end of `chain` into the layers that use its output; returns as `_fold_behind`."""
     if _ends_layer_norm(chain[0]):
         raise Obstacle("it ends a LayerNormalization, which onnxruntime would no longer recognise")
     reach = downstream(chain[-1].outputs[0], chain[0].graph)
+    _check_excluded(reach, exclusions)
     affine, taken = _compose(chain[::-1], reach, backwards=True)
     if _widens(_input(taken[-1]), taken[0].outputs[0]):
         raise Obstacle("its constant may widen what it is combined with")
@@ -123,6 +140,13 @@ def _fold_ahead(chain: Sequence[ir.Node], names: Names) -> tuple[list[ir.Node], 
     taken[0].outputs[0].replace_all_uses_with(_input(taken[-1]))
     remove(taken)
     return taken, reach.layers[0][0].node.op_type
+
+
+def _check_excluded(reach: Reach, exclusions: Exclusions) -> None:
+    for layer, _ in reach.layers:
+        reason = exclusions.reason(layer.node)
+        if reason is not None:
+            raise Obstacle(f"{described(layer.node)} is {reason}")
 
 
 def _compose(chain: Sequence[ir.Node], reach: Reach, *, backwards: bool = False) -> tuple[Affine, list[ir.Node]]:
@@ -175,8 +199,13 @@ def _input(node: ir.Node) -> ir.Value:
     return value
 
 
-def _build(context: Context) -> ir.passes.PassBase:
-    return FoldBatchNorm(context.notes)
+def _build(
+    context: Context,
+    *,
+    exclude_nodes: list[str] = [],  # noqa: B006
+    ahead: bool = True,
+) -> ir.passes.PassBase:
+    return FoldBatchNorm(context.notes, exclude_nodes=exclude_nodes, ahead=ahead)
 
 
 FOLD_BATCH_NORM = Pass(
