@@ -21,7 +21,9 @@ def onnxpress_passes() -> Iterable[Pass]:
     from onnxpress_plugins.quantization.bias_correction import CORRECT_BIASES
     from onnxpress_plugins.quantization.calibration import CALIBRATE
     from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
+    from onnxpress_plugins.quantization.record_application import APPLY_RECORD
 
+    yield APPLY_RECORD
     yield CALIBRATE
     yield CANCEL_TRANSPOSES
     yield CLEAN_UP

@@ -68,13 +68,18 @@ class Weight:
         """Take into account that `bias` will be added to products of this weight and an activation."""
         self._biases.append((bias, activation_scale))
 
-    def settle(self, scheme: Scheme) -> None:
+    def settle(self, scheme: Scheme, given: NDArray[np.float32] | None = None) -> None:
         """Choose the scales.
+
+        Args:
+            scheme: The integers to use.
+            given: Scales to take, raised only where they must be; None for those of the largest weights.
 
         Raises:
             InvalidModel: The weight or a bias holds NaN or infinity.
         """
-        natural = weight_scales(self.numbers, self.axis if scheme.per_channel else None, scheme)
+        axis = self.axis if scheme.per_channel else None
+        natural = weight_scales(self.numbers, axis, scheme) if given is None else given
         empty, scales = natural == 0, natural
         for bias, activation_scale in self._biases:
             magnitude = np.abs(self._per_channel(bias).astype(np.float64)).max(axis=0)
