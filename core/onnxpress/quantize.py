@@ -45,7 +45,7 @@ def parameters(low: float, high: float, scheme: Scheme) -> tuple[np.float32, int
         high = 1.0
     if scheme.symmetric:
         zero_point = (scheme.low + scheme.high + 1) // 2
-        scale = _scale(max(-low, high) / (scheme.high - zero_point), scheme)
+        scale = _scale(max(low / (scheme.low - zero_point), high / (scheme.high - zero_point)), scheme)
         return scale, zero_point
     scale = _scale(high / (scheme.high - scheme.low) - low / (scheme.high - scheme.low), scheme)
     zero_point = scheme.low + round(-low / float(scale))

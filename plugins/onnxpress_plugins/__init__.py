@@ -40,11 +40,15 @@ def onnxpress_passes() -> Iterable[Pass]:
 def onnxpress_observers() -> Iterable[Observer]:
     """Every observer of this package."""
     from onnxpress_plugins.quantization.observers.entropy import ENTROPY
+    from onnxpress_plugins.quantization.observers.hfmg import HFMG
+    from onnxpress_plugins.quantization.observers.ifmr import IFMR
     from onnxpress_plugins.quantization.observers.minmax import MIN_MAX
     from onnxpress_plugins.quantization.observers.mse import MSE
     from onnxpress_plugins.quantization.observers.percentile import PERCENTILE
 
     yield ENTROPY
+    yield HFMG
+    yield IFMR
     yield MIN_MAX
     yield MSE
     yield PERCENTILE

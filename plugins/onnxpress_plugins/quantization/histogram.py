@@ -1,6 +1,6 @@
 """A histogram that depends on what was seen alone, never on the order or on how it was split.
 
-There are `SIDE` bins on each side of zero, of width ``w = 2**exponent / SIDE``; bin *i* holds ``i w <= x < (i + 1) w``.
+There are *side* bins on each side of zero, of width ``w = 2**exponent / side``; bin *i* holds ``i w <= x < (i + 1) w``.
 The exponent is the smallest with ``|x| < 2**exponent`` for all that was seen.  When it grows, neighbours are merged:
 ``floor(floor(x / w) / 2) == floor(x / 2w)``, and dividing by a power of two is exact, so the counts are those that the
 final width would have given from the start.  Between a half and all of one side's bins are in use.
@@ -33,22 +33,27 @@ _SMALLEST = -64
 class Histogram:
     """Counts of values.
 
+    Args:
+        side: Bins on each side of zero, a power of two.
+
     Attributes:
-        counts: int64 [2 * SIDE]; ``counts[SIDE]`` is the bin that begins at zero.
+        counts: int64 [2 * side]; ``counts[side]`` is the bin that begins at zero.
+        side: Bins on each side of zero.
         exponent: Binary exponent of the end of the outermost bin.
         low: Smallest value seen, infinite before the first.
         high: Largest value seen.
     """
 
-    def __init__(self) -> None:
-        self.counts = np.zeros(2 * SIDE, np.int64)
+    def __init__(self, side: int = SIDE) -> None:
+        self.side = side
+        self.counts = np.zeros(2 * side, np.int64)
         self.exponent = _SMALLEST
         self.low, self.high = math.inf, -math.inf
 
     @property
     def width(self) -> float:
         """Width of a bin."""
-        return math.ldexp(1.0, self.exponent) / SIDE
+        return math.ldexp(1.0, self.exponent) / self.side
 
     @property
     def below(self) -> int:
@@ -62,15 +67,15 @@ class Histogram:
 
     def occupied(self) -> NDArray[np.int64]:
         """The counts from the lowest to the highest bin in use: int64 [below + above]."""
-        return self.counts[SIDE - self.below : SIDE + self.above]
+        return self.counts[self.side - self.below : self.side + self.above]
 
     def add(self, sample: NDArray[np.float32], low: float, high: float) -> None:
         """Count a sample whose extremes are `low` and `high`."""
         self._reach(low, high)
         scaled = _sampled(sample.reshape(-1)) * np.float32(1 / self.width)
         index = (np.floor(scaled, out=scaled) if low < 0 else scaled).astype(np.int32)
-        index += SIDE
-        self.counts += np.bincount(index, minlength=2 * SIDE)
+        index += self.side
+        self.counts += np.bincount(index, minlength=2 * self.side)
 
     def merge(self, other: Histogram) -> None:
         """Take over the counts of `other`, which stays as it is."""
@@ -95,7 +100,7 @@ def _widened(counts: NDArray[np.int64], doublings: int) -> NDArray[np.int64]:
     """The counts that bins ``2**doublings`` times as wide would hold."""
     if not doublings:
         return counts
-    merged = counts.reshape(-1, min(2**doublings, SIDE)).sum(axis=1)
+    merged = counts.reshape(-1, min(2**doublings, counts.size // 2)).sum(axis=1)
     return np.pad(merged, (counts.size - merged.size) // 2)
 
 

@@ -26,7 +26,7 @@ from onnxpress_plugins.quantization.calibration import CALIBRATE
 Array = np.ndarray[Any, Any]
 Feeds = dict[str, Array]
 REGISTRY = Registry()
-OBSERVERS = ["entropy", "minmax", "mse", "percentile"]
+OBSERVERS = ["entropy", "hfmg", "ifmr", "minmax", "mse", "percentile"]
 
 
 class Samples:

@@ -11,6 +11,7 @@ The two bins next to zero, which hold the zeros that a ReLU makes, count as zero
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -28,21 +29,35 @@ if TYPE_CHECKING:
 
 def least_squares(histogram: Histogram, *, levels: int) -> tuple[float, float]:
     """The range of least squared error."""
-    counts = histogram.occupied()
-    values = _middles(histogram)
+    error = rounding_error(histogram, levels)
+
+    def cost(below: Bins, above: Bins) -> NDArray[np.float64]:
+        step = (below + above) / (levels - 1)
+        return error(step, np.rint(below / step))
+
+    return narrowest(histogram, cost)
+
+
+def rounding_error(
+    histogram: Histogram, levels: int
+) -> Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]:
+    """What rounding to `levels` levels costs: a function of steps, in bins, and of how many levels are below zero.
+
+    Both are one number for each candidate; the function gives the sum of squared errors of each, in bins squared.
+    """
+    counts, values = histogram.occupied(), _middles(histogram)
     number, first, second = (np.concatenate([[0.0], np.cumsum(counts * values**power)]) for power in range(3))
     indices = np.arange(levels)
 
-    def cost(below: Bins, above: Bins) -> NDArray[np.float64]:
-        step = (below + above)[:, None] / (levels - 1)
-        level = (indices - np.rint(below[:, None] / step)) * step
-        edges = np.rint(level[:, 1:] - step / 2).astype(np.int64) + histogram.below
+    def error(steps: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
+        level = (indices - below[:, None]) * steps[:, None]
+        edges = np.rint(level[:, 1:] - steps[:, None] / 2).astype(np.int64) + histogram.below
         edges = np.pad(edges.clip(0, counts.size), ((0, 0), (1, 1)), constant_values=(0, counts.size))
         inside = [np.diff(sums[edges]) for sums in (number, first, second)]
-        error: NDArray[np.float64] = (inside[2] - 2 * level * inside[1] + level**2 * inside[0]).sum(axis=1)
-        return error
+        errors: NDArray[np.float64] = (inside[2] - 2 * level * inside[1] + level**2 * inside[0]).sum(axis=1)
+        return errors
 
-    return narrowest(histogram, cost)
+    return error
 
 
 def _middles(histogram: Histogram) -> NDArray[np.float64]:

@@ -19,10 +19,10 @@ from onnxpress_plugins.quantization.histogram import Histogram, HistogramTracker
 def central(histogram: Histogram, *, percentile: float) -> tuple[float, float]:
     """The range that holds the central `percentile` percent."""
     cut = (100 - percentile) / 200
-    return _quantile(histogram, cut), _quantile(histogram, 1 - cut)
+    return quantile(histogram, cut), quantile(histogram, 1 - cut)
 
 
-def _quantile(histogram: Histogram, share: float) -> float:
+def quantile(histogram: Histogram, share: float) -> float:
     counts = histogram.occupied()
     reached = np.cumsum(counts)
     wanted = share * float(reached[-1])
