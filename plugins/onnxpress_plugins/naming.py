@@ -1,23 +1,10 @@
-"""Names: of nodes in a report, and new ones that nothing in a model has yet."""
+"""Names of nodes in a report."""
 
 from __future__ import annotations
 
 import onnx_ir as ir
 
-
-class Names:
-    """Names that nothing in a model has yet."""
-
-    def __init__(self, model: ir.Model) -> None:
-        self._taken = {name for graph in model.graphs() for name in _names(graph)}
-
-    def fresh(self, wish: str) -> str:
-        """`wish`, or `wish` with the first number behind it that makes it new."""
-        name, number = wish, 1
-        while name in self._taken:
-            name, number = f"{wish}_{number}", number + 1
-        self._taken.add(name)
-        return name
+from onnxpress.naming import Names as Names
 
 
 def title(node: ir.Node) -> str:
@@ -28,8 +15,3 @@ def title(node: ir.Node) -> str:
 def described(node: ir.Node) -> str:
     """A node as the report names it, e.g. ``Conv 'stem'``."""
     return f"{node.op_type} {title(node)!r}"
-
-
-def _names(graph: ir.Graph) -> set[str]:
-    values = [*graph.inputs, *graph.initializers.values(), *(output for node in graph for output in node.outputs)]
-    return {value.name for value in values if value.name} | {node.name for node in graph if node.name}

@@ -78,7 +78,7 @@ def _content(
     from onnxpress_backends.saved_model.functions import function
     from onnxpress_backends.tensorflow.preparing import lowered
     from onnxpress_backends.tensorflow_import import import_tensorflow, quiet
-    from onnxpress_backends.tflite.batching import with_batch
+    from onnxpress_backends.batching import with_batch
     from onnxpress_backends.tflite.clips import as_extremes
     from onnxpress_backends.tflite.converting import converted
     from onnxpress_backends.tflite.dense_layers import as_convolutions

@@ -1,4 +1,4 @@
-"""A model whose batch has a fixed size, as delegates of TFLite like it."""
+"""A model whose batch has a fixed size, as delegates of TFLite like it and Ascend needs it."""
 
 from __future__ import annotations
 
