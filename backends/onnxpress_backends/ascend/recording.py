@@ -1,0 +1,79 @@
+"""The entries of a record for a quantised model, from which `apply-record` and AMCT itself make the same integers.
+
+A layer in integers gives an entry under its name; a pair of QuantizeLinear and DequantizeLinear in front of anything
+else gives one for that input, under ``"name:index"``.  Where BatchNormalization was left behind a layer, its entry says
+``skip_fusion``, since the scales are those of the unfolded weight.
+
+A record holds scales and nothing else: whoever applies it rounds weights to the nearest integer and keeps biases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import onnx_ir as ir
+
+from onnxpress.ascend.record_files import LayerRecord
+from onnxpress.errors import UnsupportedModel
+from onnxpress_backends.ascend.layers import Layer, activation, layers
+from onnxpress_backends.ascend.steps import dequantizes, name_of, step, title
+
+_TENSOR_OPERATORS = ("Add", "MaxPool")
+"""Those of which AMCT quantises single inputs."""
+
+
+def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
+    """The entries for `model` by key, in the order of its graph.
+
+    Args:
+        model: A quantised model; it is not changed.
+        warnings: Takes a sentence for whatever the user must know.
+
+    Raises:
+        InvalidModel: A scale is not positive and finite.
+        UnsupportedModel: Nothing is quantised, or a layer is quantised as Ascend cannot say it.
+    """
+    found = {layer.cube: layer for layer in layers(model, warnings)}
+    inside = {layer.pad for layer in found.values()}
+    records: dict[str, LayerRecord] = {}
+    for node in model.graph.all_nodes():
+        if node in found:
+            records[found[node].name] = _of_layer(found[node])
+        elif node not in inside:
+            records.update(_of_inputs(node, warnings))
+    warnings += [
+        f"output {output.name!r} is rounded to integers in the model, which a record cannot say"
+        for output in model.graph.outputs
+        if _computed_pair(output) is not None
+    ]
+    if not records:
+        raise UnsupportedModel("the model has no integers to record; quantise it first, e.g. with --target ascend")
+    return records
+
+
+def _of_layer(layer: Layer) -> LayerRecord:
+    end = layer.add or layer.cube
+    return LayerRecord(
+        scale_d=float(layer.step.scale),
+        offset_d=layer.step.offset,
+        scale_w=() if layer.weight is None else tuple(layer.weight.scales.tolist()),
+        skip_fusion=any(use.node.op_type == "BatchNormalization" for use in end.outputs[0].uses()),
+    )
+
+
+def _of_inputs(node: ir.Node, warnings: list[str]) -> Iterator[tuple[str, LayerRecord]]:
+    """What a node without integers of its own reads behind pairs."""
+    for index, value in enumerate(node.inputs):
+        maker = _computed_pair(value)
+        if maker is None:
+            continue
+        measured = step(maker)
+        yield f"{name_of(node)}:{index}", LayerRecord(scale_d=float(measured.scale), offset_d=measured.offset)
+        if node.op_type not in _TENSOR_OPERATORS:
+            warnings.append(f"input {index} of {title(node)} is in the record, and AMCT itself does not quantise that")
+
+
+def _computed_pair(value: ir.Value | None) -> ir.Node | None:
+    """The DequantizeLinear that makes `value` of a computed tensor; None for a constant, and for anything else."""
+    maker = value.producer() if value is not None else None
+    return maker if maker is not None and dequantizes(maker) and activation(maker) is not None else None
