@@ -8,14 +8,16 @@
 | Add(x, k)                        | 1                              | k                          |
 | Sub(x, k), Sub(k, x)             | 1, -1                          | -k, k                      |
 
-``k`` is a constant with one number for all channels or one for each: along every other axis its size is 1.  Everything
-is float64; who stores the result rounds it, once.
+``k`` is a constant with one number for all channels or one for each: along every other axis its size is 1.  (Where the
+channels have several axes behind a Reshape, any of these may share a number.)  Everything is float64; who stores the
+result rounds it, once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,17 +39,32 @@ class Obstacle(Exception):
 
 @dataclass(frozen=True)
 class Channels:
-    """Where the channels of a value are.
+    """Where the channels of a value are: on one axis, or on several, of which the last counts fastest.
 
     Attributes:
-        axis: Counted from the end (negative), as broadcasting counts.
+        axes: Counted from the end (negative), as broadcasting counts.
         rank: Number of axes of the value; None when unknown.
-        size: Number of channels.
+        sizes: Of each of `axes`.
     """
 
-    axis: int
+    axes: tuple[int, ...]
     rank: int | None
-    size: int
+    sizes: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """Number of channels."""
+        return prod(self.sizes)
+
+    def on(self, axis: int) -> int | None:
+        """Size of `axis` (negative); None where it holds no channels."""
+        return dict(zip(self.axes, self.sizes, strict=True)).get(axis)
+
+    def spread(self, numbers: NDArray[Any]) -> Vector:
+        """One number for each channel, float64, of numbers that broadcast to the axes of the channels."""
+        shape = [self.on(axis) or 1 for axis in range(min(*self.axes, -numbers.ndim), 0)]
+        lanes = np.moveaxis(np.broadcast_to(numbers, shape), self.axes, range(len(self.axes)))
+        return lanes.astype(np.float64).reshape(-1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +108,7 @@ _ELEMENTWISE: dict[str, _Map] = {
 
 
 def operand(node: ir.Node) -> ir.Value | None:
-    """The value that `node` maps, None when `node` has not the form of an affine map.
+    """The value of floats that `node` maps, None when `node` has not the form of an affine map.
 
     Whether the constant fits the channels is for `along` to say.
     """
@@ -102,9 +119,12 @@ def operand(node: ir.Node) -> ir.Value | None:
     if node.op_type not in _ELEMENTWISE:
         return None
     left, right = node.inputs
-    if constant(right) is not None:
-        return left if constant(left) is None else None
-    return right if constant(left) is not None and node.op_type != "Div" else None
+    first, second = constant(left), constant(right)
+    if not all(numbers is None or numbers.dtype.is_floating_point() for numbers in (first, second)):
+        return None
+    if second is not None:
+        return left if first is None else None
+    return right if first is not None and node.op_type != "Div" else None
 
 
 def along(node: ir.Node, channels: Channels) -> Affine:
@@ -135,24 +155,24 @@ def is_per_channel(node: ir.Node) -> bool:
 def _per_channel(value: ir.Value, channels: Channels) -> Vector:
     numbers = array(value)
     assert numbers is not None
-    sizes = numbers.shape
-    place = len(sizes) + channels.axis
-    fits = all(size == 1 or (axis == place and size == channels.size) for axis, size in enumerate(sizes))
-    if not fits or len(sizes) > (channels.rank or 1):
+    shape = numbers.shape
+    fits = all(size in (1, channels.on(place - len(shape))) for place, size in enumerate(shape))
+    if not fits or len(shape) > (channels.rank or 1):
         raise Obstacle(
-            f"its constant {value.name!r} of shape {list(sizes)} is not one number for each of {channels.size} channels"
+            f"its constant {value.name!r} of shape {list(shape)} is not one number for each of {channels.size} channels"
         )
-    return numbers.astype(np.float64).reshape(-1)
+    return channels.spread(numbers)
 
 
 def _batch_norm(node: ir.Node, channels: Channels) -> Affine:
     if node.attributes.get_int("training_mode", 0) or any(output.name for output in node.outputs[1:]):
         raise Obstacle("it is in training mode")
-    if channels.rank is None or channels.axis != 1 - channels.rank:
+    size = None if channels.rank is None else channels.on(1 - channels.rank)
+    if channels.rank is None or size is None:
         raise Obstacle("it normalises axis 1, which is not where the channels are")
     parameters = [array(value) for value in node.inputs[1:5]]
-    if any(numbers is None or numbers.shape != (channels.size,) for numbers in parameters):
-        raise Obstacle(f"its parameters are not {channels.size} constant numbers each")
+    if any(numbers is None or numbers.shape != (size,) for numbers in parameters):
+        raise Obstacle(f"its parameters are not {size} constant numbers each")
     gamma, beta, mean, variance = (np.asarray(numbers, np.float64) for numbers in parameters)
     for name, value, numbers in zip(("scale", "bias", "mean", "variance"), node.inputs[1:5], parameters, strict=True):
         assert value is not None and numbers is not None
@@ -165,4 +185,5 @@ def _batch_norm(node: ir.Node, channels: Channels) -> Affine:
             f"in channel {int(np.argmax(deviation <= 0))}; its square root does not exist"
         )
     scale = gamma / np.sqrt(deviation)
-    return Affine(scale, beta - mean * scale)
+    at_axis_1 = (size, *(1 for _ in range(channels.rank - 2)))
+    return Affine(*(channels.spread(numbers.reshape(at_axis_1)) for numbers in (scale, beta - mean * scale)))

@@ -1,34 +1,25 @@
 """The linear layers behind and before a value, through operators that commute with a per-channel affine map.
 
-Transpose moves the channels; a mean over pixels keeps scale and shift; a maximum over pixels keeps them if no scale is
-negative; a border of zeros keeps the scale but not the shift; Concat (upstream) and Split (downstream) along the
-channels hand each part of the map to another branch, which is how a grouped convolution is often written.
+Some carry the channels along (`carriers`); Concat (upstream) and Split (downstream) along the channels hand each part
+of the map to another branch, which is how a grouped convolution is often written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle
+from onnxpress_plugins.folding.carriers import Condition, carried, carries, conditions
 from onnxpress_plugins.folding.linear_layers import Layer, layer, mixes_borders
 from onnxpress_plugins.naming import described
 
 
 class NoLayer(Obstacle):
     """There is no linear layer that way."""
-
-
-@dataclass(frozen=True)
-class Condition:
-    """What an affine map must keep to get through, and the obstacle if it does not."""
-
-    holds: Callable[[Affine], bool]
-    obstacle: str
 
 
 @dataclass(frozen=True)
@@ -70,7 +61,7 @@ def upstream(value: ir.Value, graph: ir.Graph | None) -> Reach:
     if node is None or node.graph is not graph:
         raise NoLayer(f"its input {value.name!r} is not computed in this graph")
     found = layer(node)
-    if found is None and not (_is(node, "Concat") or _carries(node)):
+    if found is None and not (_is(node, "Concat") or carries(node)):
         raise NoLayer(f"its input comes from {described(node)}")
     _require_single_use(value)
     if found is not None:
@@ -90,14 +81,16 @@ def downstream(value: ir.Value, graph: ir.Graph | None) -> Reach:
     """
     _require_single_use(value, NoLayer)
     node, index = next(iter(value.uses()))
-    found = layer(node) if node.graph is graph and index == 0 else None
+    if node.graph is not graph or index != 0:
+        raise NoLayer(f"its output goes to {described(node)}")
+    found = layer(node)
     if found is not None:
         borders = f"{described(node)} pads its input with zeros, which a shift before it would miss"
         conditions = (Condition(lambda affine: not affine.shifts, borders),) if mixes_borders(node) else ()
         return Reach(((found, 0),), found.inputs, conditions, (value,))
-    if _is(node, "Split") and node.graph is graph:
+    if _is(node, "Split"):
         reach = _join([downstream(part, graph) for part in node.outputs], node)
-    elif _carries(node) and node.graph is graph:
+    elif carries(node):
         reach = _through(node, downstream(node.outputs[0], graph), down=False)
     else:
         raise NoLayer(f"its output goes to {described(node)}")
@@ -115,53 +108,18 @@ def _join(parts: Sequence[Reach], node: ir.Node) -> Reach:
     first = parts[0].channels
     axis = node.attributes.get_int("axis", 0)
     axis = axis if axis < 0 or first.rank is None else axis - first.rank
-    if any((part.channels.axis, part.channels.rank) != (axis, first.rank) for part in parts):
+    if any((part.channels.axes, part.channels.rank) != ((axis,), first.rank) for part in parts):
         raise Obstacle(f"{described(node)} does not run along the channels")
     starts = np.cumsum([0, *(part.channels.size for part in parts)]).tolist()
     layers = [(each, start + at) for part, start in zip(parts, starts, strict=False) for each, at in part.layers]
     conditions = [condition for part in parts for condition in part.conditions]
     between = [value for part in parts for value in part.between]
-    return Reach(tuple(layers), replace(first, size=starts[-1]), tuple(conditions), tuple(between))
+    return Reach(tuple(layers), replace(first, sizes=(starts[-1],)), tuple(conditions), tuple(between))
 
 
 def _through(node: ir.Node, reach: Reach, *, down: bool) -> Reach:
-    channels, conditions = reach.channels, reach.conditions
-    if channels.rank is None:
-        raise Obstacle(f"the rank of {described(node)} is unknown")
-    if node.op_type == "Transpose":
-        order = node.attributes.get_ints("perm", tuple(reversed(range(channels.rank))))
-        place = channels.axis + channels.rank
-        axis = (order.index(place) if down else order[place]) - channels.rank
-        return replace(reach, channels=replace(channels, axis=axis))
-    if channels.axis != 1 - channels.rank:
-        raise Obstacle(f"{described(node)} does not keep the channels apart")
-    if node.op_type == "MaxPool":
-        negative = f"{described(node)} is no maximum after a negative scale"
-        conditions += (Condition(lambda affine: bool(np.all(affine.scale >= 0)), negative),)
-    if node.op_type == "Pad":
-        border = f"{described(node)} adds zeros, which a shift would change"
-        conditions += (Condition(lambda affine: not affine.shifts, border),)
-    return replace(reach, conditions=conditions)
-
-
-def _carries(node: ir.Node) -> bool:
-    attributes = node.attributes
-    if node.domain != "" or len(node.outputs) != 1:
-        return False
-    if node.op_type == "AveragePool":
-        return not (attributes.get_int("count_include_pad", 0) or attributes.get_int("ceil_mode", 0))
-    if node.op_type == "Pad":
-        return attributes.get_string("mode", "constant") == "constant" and _is_zero_border(node)
-    return node.op_type in ("Transpose", "GlobalAveragePool", "GlobalMaxPool", "MaxPool")
-
-
-def _is_zero_border(node: ir.Node) -> bool:
-    pads = array(node.inputs[1])
-    fill = array(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] is not None else 0
-    axes = len(node.inputs) > 3 and node.inputs[3] is not None
-    if pads is None or fill is None or axes or np.any(fill):
-        return False
-    return not pads.reshape(2, -1)[:, 1:2].any()
+    channels = carried(node, reach.channels, down=down)
+    return replace(reach, channels=channels, conditions=(*reach.conditions, *conditions(node)))
 
 
 def _data(node: ir.Node) -> ir.Value:

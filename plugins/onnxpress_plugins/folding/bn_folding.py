@@ -12,9 +12,9 @@ BatchNormalization; a chain is composed first, in float64, and rounded once.  Be
 
 is exact if every output sees every tap: a convolution that pads with zeros would have to pad with ``-t / s`` instead,
 so there only ``t = 0`` is folded.  Layers are Conv, depthwise and grouped too, ConvTranspose, Gemm and MatMul (which
-becomes a Gemm when it gets a bias, if it multiplies matrices and not stacks of them) with a constant weight, of floats
-or of integers before a DequantizeLinear (`stored_weights`); the map may be apart from the layer by what commutes with
-it (`affine_paths`).
+becomes a Gemm when it gets a bias if it multiplies matrices, and gets an Add right behind it if stacks of them) with a
+constant weight, of floats or of integers before a DequantizeLinear (`stored_weights`); the map may be apart from the
+layer by what commutes with it (`carriers`, `affine_paths`).
 
 A map is left alone, and the reason noted, where what the layer computes is also used elsewhere, a constant varies by
 pixel, BatchNormalization is in training mode, or the map is the end of a LayerNormalization written in small operators
@@ -113,8 +113,8 @@ def _fold_behind(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions)
     reach = upstream(_input(chain[0]), chain[0].graph)
     _check_excluded(reach, exclusions)
     affine, taken = _compose(chain, reach)
-    if _is_mere_bias(affine, taken, reach):
-        return [], ""
+    if _is_mere_bias(affine, taken, reach) and (len(reach.layers) > 1 or len(reach.between) == 1):
+        return [], ""  # it is where a bias is, or one Add serves many layers
     _move(affine, reach, names)
     made, result = _input(taken[0]), taken[-1].outputs[0]
     name = result.name
@@ -171,7 +171,7 @@ def _widens(before: ir.Value, after: ir.Value) -> bool:
 
 
 def _is_mere_bias(affine: Affine, taken: Sequence[ir.Node], reach: Reach) -> bool:
-    """Whether this is one Add at layers that cannot add a bias themselves: the best there is."""
+    """Whether this is one Add at layers that cannot add a bias themselves."""
     return len(taken) == 1 and not affine.scales and not any(layer.takes_bias for layer, _ in reach.layers)
 
 

@@ -60,12 +60,12 @@ class Layer:
     @property
     def outputs(self) -> Channels:
         """The channels of the output."""
-        return Channels(self.channel_axis, self.rank, self.four[0] * self.four[self.out_axis])
+        return Channels((self.channel_axis,), self.rank, (self.four[0] * self.four[self.out_axis],))
 
     @property
     def inputs(self) -> Channels:
         """The channels of the data."""
-        return Channels(self.channel_axis, self.rank, self.four[0] * self.four[3 - self.out_axis])
+        return Channels((self.channel_axis,), self.rank, (self.four[0] * self.four[3 - self.out_axis],))
 
     @property
     def takes_bias(self) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from onnxpress.testing import model
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle, along, is_per_channel, operand
 
-NCHW = Channels(axis=-3, rank=4, size=2)
+NCHW = Channels(axes=(-3,), rank=4, sizes=(2,))
 MAPS = {
     "Mul(x, k)": ([2, 4], [0, 0]),
     "Mul(k, x)": ([2, 4], [0, 0]),
@@ -52,9 +52,9 @@ def test_what_is_none(expression: str) -> None:
         ("2,1,1", NCHW),
         ("1,2,1,1", NCHW),
         ("1,1,1", NCHW),
-        ("2", Channels(axis=-1, rank=4, size=2)),
-        ("2", Channels(axis=-1, rank=None, size=2)),
-        ("1,1,1,2", Channels(axis=-1, rank=4, size=2)),
+        ("2", Channels(axes=(-1,), rank=4, sizes=(2,))),
+        ("2", Channels(axes=(-1,), rank=None, sizes=(2,))),
+        ("1,1,1,2", Channels(axes=(-1,), rank=4, sizes=(2,))),
     ],
 )
 def test_constants_that_fit(shape: str, channels: Channels) -> None:
@@ -69,9 +69,9 @@ def test_constants_that_fit(shape: str, channels: Channels) -> None:
         ("2", NCHW),
         ("2,2,2", NCHW),
         ("2,1,1,1", NCHW),
-        ("2,1,1", Channels(axis=-3, rank=4, size=1)),
+        ("2,1,1", Channels(axes=(-3,), rank=4, sizes=(1,))),
         ("1,1,1,1,1", NCHW),
-        ("1,2", Channels(axis=-1, rank=None, size=2)),
+        ("1,2", Channels(axes=(-1,), rank=None, sizes=(2,))),
     ],
 )
 def test_constants_that_do_not_fit(shape: str, channels: Channels) -> None:
@@ -88,7 +88,30 @@ def test_batch_norm_along_another_axis() -> None:
         "g (float[N,2,3,3] x) => (y) <float[2] v = {4, 16}> { y = BatchNormalization(x, v, v, v, v) }"
     ).graph
     with pytest.raises(Obstacle, match="it normalises axis 1, which is not where the channels are"):
-        along(node, Channels(axis=-1, rank=4, size=2))
+        along(node, Channels(axes=(-1,), rank=4, sizes=(2,)))
+
+
+HWC = Channels(axes=(-2, -1, -3), rank=4, sizes=(2, 3, 5))
+"""Height, width and depth of an image that are the channels of a dense layer, behind a Transpose to NCHW."""
+
+
+@pytest.mark.parametrize("shape", [(5, 2, 3), (3,), (5, 1, 1), (2, 1), (1, 5, 1, 3), ()], ids=str)
+def test_channels_on_several_axes(shape: tuple[int, ...]) -> None:
+    constant = np.random.default_rng(0).normal(size=shape)
+    kind = f"double[{','.join(map(str, shape))}]" if shape else "double"
+    (node,) = model(f"g (double[N,5,2,3] x, {kind} k) => (y) {{ y = Mul(x, k) }}", k=constant).graph
+    expected = np.broadcast_to(constant, (1, 5, 2, 3))[0].transpose(1, 2, 0).reshape(-1)
+    np.testing.assert_array_equal(along(node, HWC).scale, expected)
+
+
+def test_batch_norm_of_one_of_several_axes() -> None:
+    (node,) = model(
+        """g (float[N,5,2,3] x) => (y) <float[5] k = {1, 2, 3, 4, 5}, float[5] one = {1, 1, 1, 1, 1}> {
+            y = BatchNormalization<epsilon=0.0>(x, k, k, one, one) }"""
+    ).graph
+    result = along(node, HWC)
+    np.testing.assert_array_equal(result.scale, np.tile([1, 2, 3, 4, 5], 6))
+    np.testing.assert_array_equal(result.shift, np.zeros(30))
 
 
 VECTORS = st.lists(st.floats(-100, 100), min_size=3, max_size=3).map(np.array)

@@ -29,7 +29,7 @@ def graph(body: str) -> tuple[ir.Graph, dict[str, ir.Value]]:
 def test_upstream_through_a_transpose_the_channels_move() -> None:
     parsed, values = graph("c = Conv(x, w) t = Transpose<perm=[0,2,3,1]>(c) y = Relu(t)")
     reach = upstream(values["t"], parsed)
-    assert reach.channels == Channels(axis=-1, rank=4, size=4)
+    assert reach.channels == Channels(axes=(-1,), rank=4, sizes=(4,))
     assert [(layer.node.op_type, start) for layer, start in reach.layers] == [("Conv", 0)]
     assert [value.name for value in reach.between] == ["c", "t"]
 
@@ -52,7 +52,7 @@ def test_downstream_of_a_split_in_channels_last() -> None:
         a = Transpose<perm=[0,3,1,2]>(l) b = Transpose<perm=[0,3,1,2]>(r) c = Conv(a, g) d = Conv(b, g) y = Add(c, d)"""
     )
     reach = downstream(values["t"], parsed)
-    assert reach.channels == Channels(axis=-1, rank=4, size=4)
+    assert reach.channels == Channels(axes=(-1,), rank=4, sizes=(4,))
     assert [start for _, start in reach.layers] == [0, 2]
 
 
@@ -100,6 +100,14 @@ def test_upstream_obstacles(body: str, name: str, kind: type[Obstacle], why: str
         upstream(values[name], parsed)
 
 
+def test_what_is_only_a_size_for_a_layer_is_not_its_data() -> None:
+    parsed = model(
+        "g (float[N,4] x, int64[2] n, float[4,5] u) => (y) { s = Abs(n) r = Reshape(x, s) y = MatMul(r, u) }"
+    )
+    with pytest.raises(NoLayer, match=r"^its output goes to Reshape 'r'$"):
+        downstream(parsed.graph[0].outputs[0], parsed.graph)
+
+
 CONDITIONS = {
     "padded Conv": ("y = Conv<pads=[0,0,1,0]>(i, v)", SHIFT, "Conv 'y' pads its input with zeros"),
     "SAME": ('y = Conv<auto_pad="SAME_LOWER">(i, v)', SHIFT, "Conv 'y' pads its input with zeros"),
@@ -122,20 +130,17 @@ def test_downstream_conditions(body: str, affine: Affine, why: str) -> None:
 @pytest.mark.parametrize(
     "pad",
     [
-        "Pad(i, channels)",
         "Pad(i, pads, one)",
         'Pad<mode="edge">(i, pads)',
         "Pad(i, pads2, zero, axes)",
     ],
 )
 def test_other_borders_are_not_crossed(pad: str) -> None:
-    constants = """int64[8] pads = {0,0,1,1,0,0,1,1}, int64[8] channels = {0,1,0,0,0,0,0,0}, int64[4] pads2 = {0,0,0,0},
-        int64[2] axes = {2,3}, float one = {1}, float zero = {0},
-        float[1,4,1,1] v = {1,2,3,4}, float[1,5,1,1] u = {1,2,3,4,5}"""
-    weight = "u" if "channels" in pad else "v"
+    constants = """int64[8] pads = {0,0,1,1,0,0,1,1}, int64[4] pads2 = {0,0,0,0}, int64[2] axes = {2,3},
+        float one = {1}, float zero = {0}, float[1,4,1,1] v = {1,2,3,4}"""
     parsed = model(
         f"""<ir_version: 10, opset_import: ["" : 18]> g (float[N,4,8,8] x) => (y) <{constants}> {{
-            i = Relu(x) p = {pad} y = Conv(p, {weight}) }}"""
+            i = Relu(x) p = {pad} y = Conv(p, v) }}"""
     )
     with pytest.raises(NoLayer, match=r"^its output goes to Pad 'p'$"):
         downstream(parsed.graph[0].outputs[0], parsed.graph)

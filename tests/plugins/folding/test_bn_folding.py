@@ -216,6 +216,95 @@ def test_a_rescaled_image_folds_through_transpose_and_padding(shape: tuple[int, 
     assert ops(after) == ["Transpose", "Pad", "Conv"]
 
 
+RESHAPED = {
+    "NHWC": ("MatMul(x, w)", "r = Reshape(c, image) t = Transpose<perm=[0,3,1,2]>(r)", [[-1, 3, 4, 4]]),
+    "NCHW": ("MatMul(x, w)", "t = Reshape(c, image)", [[-1, 4, 3, 4]]),
+    "pixels of one": ("Gemm(x, w)", "t = Reshape(c, image)", [[-1, 48, 1, 1]]),
+    "in two steps": ("MatMul(x, w)", "r = Reshape(c, line) t = Reshape(r, image)", [[-1, 4, 12], [-1, 4, 3, 4]]),
+    "with a bias": ("Gemm(x, w, k)", "r = Reshape(c, image) t = Transpose<perm=[0,3,1,2]>(r)", [[-1, 3, 4, 4]]),
+    "with an Add": ("MatMul(x, w)", "d = Add(c, k) t = Reshape(d, image)", [[-1, 4, 3, 4]]),
+}
+
+
+@pytest.mark.parametrize(("layer", "path", "sizes"), RESHAPED.values(), ids=RESHAPED)
+def test_through_a_reshape_of_matmul(layer: str, path: str, sizes: list[list[int]]) -> None:
+    given = {name: np.array(shape) for name, shape in zip(("image", "line"), reversed(sizes), strict=False)}
+    channels = 48 if sizes[-1][-1] == 1 else 4
+    constants = {name: numbers(channels, seed=ord(name[0])) for name in ("g", "b", "mu")} | {"k": numbers(48)}
+    ports = "".join(f", int64[{len(shape)}] {name}" for name, shape in given.items())
+    ports += "".join(f", float[{len(array)}] {name}" for name, array in constants.items())
+    before = model(
+        f"g (float[N,6] x{ports}, float[6,48] w, float[{channels}] var) => (y) "
+        f"{{ c = {layer} {path} y = BatchNormalization(t, g, b, mu, var) }}",
+        **{**given, **constants, "w": numbers(6, 48), "var": np.abs(numbers(channels)) + np.float32(0.1)},
+    )
+    after, _ = fold(before)
+    assert ops(after) == ["Gemm", *(op for op in ops(after) if op in ("Reshape", "Transpose"))]
+    assert [output.name for output in after.graph.outputs] == ["y"]
+
+
+def test_through_the_bias_of_a_dense_layer_on_images() -> None:
+    """What tf2onnx makes of Keras' Dense behind a convolution, followed by a LayerScale."""
+    body = "f = Reshape(x4, rows) c = MatMul(f, v) r = Reshape(c, image) a = Add(r, k) y = Mul(a, l)"
+    made = model(
+        "g (float[N,5,5,6] x4, int64[2] rows, int64[4] image, float[6,4] v, float[4] k, float[1,4] l) => (y) "
+        f"{{ {body} }}",
+        **{"rows": np.array([-1, 6]), "image": np.array([-1, 5, 5, 4]), "v": numbers(6, 4), "k": numbers(4)},
+        l=numbers(1, 4),
+    )
+    after, _ = fold(made)
+    assert ops(after) == ["Reshape", "Gemm", "Reshape"]
+
+
+def test_a_bias_behind_the_reshape_of_a_stack_of_matrices_moves_to_the_product() -> None:
+    """Keras' projections of attention: one number for each head and feature."""
+    body = "c = MatMul(x, w) r = Reshape(c, heads) a = Add(r, k) m = Mul(a, l) y = Transpose<perm=[0,2,1,3]>(m)"
+    made = model(
+        f"g (float[N,5,6] x, int64[4] heads, float[6,12] w, float[3,4] k, float l) => (y) {{ {body} }}",
+        **{"heads": np.array([-1, 5, 3, 4]), "w": numbers(6, 12), "k": numbers(3, 4), "l": numbers()},
+    )
+    after, _ = fold(made)
+    assert ops(after) == ["MatMul", "Add", "Reshape", "Transpose"]
+
+
+def test_batch_norm_before_a_dense_layer_folds_through_its_flatten() -> None:
+    body = "r = Relu(x) n = BatchNormalization(r, g, b, mu, var) f = Flatten(n) y = Gemm(f, w, k)"
+    after, notes = fold(graph(body, x="float[N,4,3,2] x", w=(24, 5), k=(5,), **STATISTICS))
+    assert ops(after) == ["Relu", "Flatten", "Gemm"]
+    assert notes.counts == {"BatchNormalization folded into Gemm": 1}
+
+
+SPACE = """float half = {0.5}, int64[2] starts = {0, 0}, int64[2] ends = {-1, -1}, int64[2] axes = {2, 3},
+    int64[8] pads = {0,0,2,2,0,0,3,3}"""
+TO_SPACE = """t = Transpose<perm=[1,0,2,3]>(c) d = DepthToSpace<blocksize=2>(t) s = Slice(d, starts, ends, axes)
+    u = Transpose<perm=[1,0,2,3]>(s)"""
+
+
+def dilated(body: str) -> ir.Model:
+    """TensorFlow's dilated convolution: SpaceToBatchND, a convolution, BatchToSpaceND; `body` makes y of x."""
+    constants = "float[4,3,3,3] w, float[4] g, float[4] b, float[4] mu, float[4] var"
+    head = "p = Pad(i, pads) q = SpaceToDepth<blocksize=2>(p) e = Transpose<perm=[1,0,2,3]>(q)"
+    return model(
+        f"g (float[3,2,9,9] x, {constants}) => (y) <{SPACE}> {{ {body} }}".replace("HEAD", head),
+        **{name: numbers(4, seed=ord(name[0])) for name in ("g", "b", "mu")},
+        var=np.abs(numbers(4)) + np.float32(0.1),
+        w=numbers(4, 3, 3, 3),
+    )
+
+
+def test_through_the_batch_to_space_of_a_dilated_convolution() -> None:
+    body = f"i = Relu(x) HEAD c = Conv(e, w) {TO_SPACE} y = BatchNormalization(u, g, b, mu, var)"
+    after, notes = fold(dilated(body))
+    carriers = ["Transpose", "DepthToSpace", "Slice", "Transpose"]
+    assert ops(after) == ["Relu", "Pad", "SpaceToDepth", "Transpose", "Conv", *carriers]
+    assert notes.counts == {"BatchNormalization folded into Conv": 1}
+
+
+def test_a_factor_before_the_space_to_batch_of_a_dilated_convolution() -> None:
+    after, _ = fold(dilated(f"j = Relu(x) i = Mul(j, half) HEAD c = Conv(e, w) {TO_SPACE} y = Relu(u)"))
+    assert ops(after)[:3] == ["Relu", "Pad", "SpaceToDepth"]
+
+
 UNTOUCHED = {
     "attention": "a = Mul(x, x) y = Add(a, x)",
     "a factor with no layer near": "r = Relu(x) m = Mul(r, k) y = Relu(m)",
@@ -267,6 +356,22 @@ DECLINED = {
         f"d = Conv(x, u) e = Relu(d) c = Concat<axis=1>(d, e) y = {BATCH_NORM}",
         "'d' is used 2 times",
     ),
+    "numbers for each pixel behind a Reshape": (
+        "c = Conv(x, w) r = Reshape(c, lines) y = Add(r, p16)",
+        "its constant 'p16' of shape [16] is not one number for each of 4 channels",
+    ),
+    "channels that a Reshape mixes": (
+        "c = Conv(x, w) f = Flatten(c) y = Mul(f, p64)",
+        "Flatten 'f' does not keep the channels apart",
+    ),
+    "reshaped and used elsewhere": (
+        "c = Conv(x, w) r = Reshape(c, lines) z = Relu(r) m = Mul(r, p41) y = Add(m, z)",
+        "'r' is used 2 times",
+    ),
+    "a Slice of channels": (
+        "c = Conv(x, w) s = Slice(c, one, two, one) y = Mul(s, zero)",
+        "Slice 's' does not keep the channels apart",
+    ),
     "overflow": ("c = Conv(x, w) y = Mul(c, huge)", "Conv 'c' would get NaN or infinity in its float32 weight or bias"),
 }
 
@@ -274,9 +379,12 @@ DECLINED = {
 @pytest.mark.parametrize(("body", "why"), DECLINED.values(), ids=DECLINED)
 def test_declined_with_the_reason(body: str, why: str) -> None:
     constants = {"p": (4, 4, 4), "q": (1, 1, 4, 1, 1), "v": (5, 4, 3, 3), "u": (2, 3, 3, 3)}
+    constants |= {"p16": (16,), "p64": (64,), "p41": (4, 1)}
+    written = """lines = Constant<value_ints=[-1, 4, 16]>() one = Constant<value_ints=[1]>()
+        two = Constant<value_ints=[2]>()"""
     inputs = "float[N,3,6,6] x, float[N,4,6,6] x4, float[4,3,3,3] xw, float[4] xb"
     outputs = "y, c" if why.endswith("'c' is also an output of the graph") else "y"
-    before = graph(body, x=inputs, y=outputs, **WEIGHT, **STATISTICS, **constants, zero=(1,), huge=(1,))
+    before = graph(f"{written} {body}", x=inputs, y=outputs, **WEIGHT, **STATISTICS, **constants, zero=(1,), huge=(1,))
     for name, number in (("zero", 0.0), ("huge", 3e38)):
         before.graph.initializers[name].const_value = ir.tensor(np.array([number], np.float32), name=name)
     after, notes = apply(FOLD_BATCH_NORM, before)
@@ -333,6 +441,23 @@ def test_inside_a_subgraph() -> None:
     for flag in (True, False):
         feeds = {"x": numbers(2, 3, 6, 6), "flag": np.array(flag)}
         assert_equivalent(before, after, feeds, rtol=1e-5, atol=1e-5)
+
+
+def test_through_a_reshape_inside_a_subgraph() -> None:
+    branch = "s = Constant<value_ints=[-1,2,2,3]>() c = MatMul(x, w) r = Reshape(c, s)"
+    before = model(
+        f"""g (float[N,6] x, bool flag, float[6,12] w, float[3] k) => (y) {{
+            y = If(flag) <
+                then_branch = yes () => (float[N,2,2,3] p) {{ {branch} p = Mul(r, k) }},
+                else_branch = no () => (float[N,2,2,3] q) {{ {branch} q = Add(r, k) }}>
+        }}""",
+        w=numbers(6, 12),
+        k=numbers(3),
+    )
+    after, _ = apply(FOLD_BATCH_NORM, before)
+    assert ops(after) == ["If", "Constant", "MatMul", "Reshape", "Constant", "Gemm", "Reshape"]
+    for flag in (True, False):
+        assert_equivalent(before, after, {"x": numbers(2, 6), "flag": np.array(flag)}, rtol=1e-5, atol=1e-5)
 
 
 def test_a_layer_of_the_outer_graph_is_not_touched_from_inside() -> None:

@@ -59,7 +59,7 @@ def test_scale_and_shift_on_either_side(drawn: tuple[str, tuple[int, ...], tuple
     (target.ahead(affine) if ahead else target.behind(affine)).store(Names(changed))
 
     def apply(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        spread = [-1 if axis == array.ndim + channels.axis else 1 for axis in range(array.ndim)]
+        spread = [-1 if axis == array.ndim + channels.axes[0] else 1 for axis in range(array.ndim)]
         return (affine.scale.reshape(spread) * array + affine.shift.reshape(spread)).astype(np.float32)
 
     x = numbers(*data, seed=4)
@@ -73,8 +73,8 @@ def test_where_the_channels_are() -> None:
     text = "g (float[N,6,8,8] x, float[6,2,3,3] w) => (y) { y = ConvTranspose<group=3>(x, w) }"
     found = only_layer(model(text, w=np.ones((6, 2, 3, 3), np.float32)))
     assert found.four == (3, 2, 2, 9)
-    assert found.inputs == Channels(axis=-3, rank=4, size=6)
-    assert found.outputs == Channels(axis=-3, rank=4, size=6)
+    assert found.inputs == Channels(axes=(-3,), rank=4, sizes=(6,))
+    assert found.outputs == Channels(axes=(-3,), rank=4, sizes=(6,))
 
 
 OBSTACLES = {
