@@ -4,7 +4,7 @@ A pass finds matches: nodes whose result is that of one operator.  Here is decid
 is done.  A match is left alone where a value inside it is seen from outside: it is an output of the graph, or a node
 that stays uses it.  What several matches share (TensorFlow computes the moments of a tensor once for two
 normalisations of it) is inside if all of them are replaced.  The model is raised to the operator's opset only when
-there is something to replace.
+there is something to replace.  For a target that avoids the operator nothing is.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import onnx_ir as ir
 
 from onnxpress import opset
 from onnxpress.errors import UnsupportedModel
+from onnxpress.kinds import Target
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress.verify import infer_shapes
@@ -46,14 +47,22 @@ class Fuse(ir.passes.InPlacePass):
             two matches is the result of neither.
         into: The operator.
         version: The opset that has it.
+        target: What the model is for.
         notes: Where to say what was done.
     """
 
     def __init__(
-        self, find: Callable[[ir.Graph, Notes], Sequence[Match]], *, into: str, version: int, notes: Notes
+        self,
+        find: Callable[[ir.Graph, Notes], Sequence[Match]],
+        *,
+        into: str,
+        version: int,
+        target: Target,
+        notes: Notes,
     ) -> None:
         super().__init__()
         self._find, self._into, self._version, self._notes = find, into, version, notes
+        self._avoiding = target.name if into in target.avoided else None
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Replace what can be replaced, in the graph and its subgraphs, and say why the rest cannot."""
@@ -68,7 +77,12 @@ class Fuse(ir.passes.InPlacePass):
         return ir.passes.PassResult(model, modified=raised or bool(matches))
 
     def _matches(self, model: ir.Model, notes: Notes) -> list[Match]:
-        return [match for graph in model.graphs() for match in _closed(self._find(graph, notes), notes)]
+        matches = [match for graph in model.graphs() for match in _closed(self._find(graph, notes), notes)]
+        if self._avoiding is None:
+            return matches
+        for match in matches:
+            notes.decline(match.nodes[-1], f"what reads models for {self._avoiding} may not know {self._into}")
+        return []
 
     def _raise(self, model: ir.Model, matches: list[Match]) -> bool:
         """Whether the model was raised, and its nodes are others now; if it cannot be, no match is left."""

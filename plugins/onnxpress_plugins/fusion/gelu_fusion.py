@@ -22,7 +22,7 @@ from math import pi, sqrt
 
 import onnx_ir as ir
 
-from onnxpress.kinds import Context, Pass
+from onnxpress.kinds import Context, Pass, Target
 from onnxpress.records import Notes
 from onnxpress_plugins.fusion.derivation import derived, operands
 from onnxpress_plugins.fusion.fusing import Fuse, Match, between, keeps_shape
@@ -110,7 +110,8 @@ def _to_match(source: ir.Value, curve: ir.Node, result: ir.Value) -> Match:
 
 
 def _build(context: Context) -> ir.passes.PassBase:
-    return Fuse(find, into="Gelu", version=20, notes=context.notes)
+    target = context.catalog.get(Target, context.target)
+    return Fuse(find, into="Gelu", version=20, target=target, notes=context.notes)
 
 
 FUSE_GELU = Pass(

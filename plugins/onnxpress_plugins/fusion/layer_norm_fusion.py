@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.kinds import Context, Pass
+from onnxpress.kinds import Context, Pass, Target
 from onnxpress.records import Notes
 from onnxpress_plugins.constants import initializer
 from onnxpress_plugins.fusion.derivation import derived
@@ -149,7 +149,8 @@ def _nodes(found: Moments, result: ir.Value, parameters: tuple[Numbers, Numbers]
 
 
 def _build(context: Context) -> ir.passes.PassBase:
-    return Fuse(find, into="LayerNormalization", version=17, notes=context.notes)
+    target = context.catalog.get(Target, context.target)
+    return Fuse(find, into="LayerNormalization", version=17, target=target, notes=context.notes)
 
 
 FUSE_LAYER_NORM = Pass(

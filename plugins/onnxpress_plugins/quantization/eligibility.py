@@ -94,7 +94,8 @@ class Unit:
         """How many channels there are in all groups along `axis` of the weight, 0 or 1."""
         weight = constant(self.weight)
         assert weight is not None
-        return int(weight.shape[axis]) * (self.groups if axis == 1 else 1)
+        size: int = weight.shape.numpy()[axis]
+        return size * (self.groups if axis == 1 else 1)
 
 
 def obstacle(unit: Unit, target: Target) -> str | None:

@@ -67,9 +67,9 @@ def groups(values: Sequence[ir.Value], units: Sequence[Unit], joined: Iterable[S
             if (limit := limits.get(next(unit.computed()))) is not None:
                 limits[unit.outputs[0]] = limit  # a Concat behind this one sees what was cut off before it
     for tensors in joined:
-        first, *others = [value for value in tensors if value in leader] or [None]
-        for value in others:
-            unite(first, value)
+        quantised = [value for value in tensors if value in leader]
+        for value in quantised[1:]:
+            unite(quantised[0], value)
     moved = {output for unit in units if unit.rule.shares_scale == "must" for output in unit.outputs}
     members: dict[ir.Value, list[ir.Value]] = {}
     for value in values:

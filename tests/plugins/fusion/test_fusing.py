@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -12,6 +14,7 @@ from onnxpress.kinds import Context, Pass
 from onnxpress.records import Notes
 from onnxpress.testing import apply
 from onnxpress_plugins.fusion.fusing import Fuse, Match, between, keeps_shape
+from onnxpress_plugins.quantization.onnxruntime_cpu import ONNXRUNTIME_CPU
 
 TWICE = "a = Neg(x) b = Neg(a) c = Neg(b)"
 
@@ -32,8 +35,9 @@ def _match(source: ir.Value | None, result: ir.Value) -> Match:
     return Match(result, between([source], result), lambda names: [ir.node("Identity", [source])])
 
 
-def build(context: Context, *, version: int = 17) -> ir.passes.PassBase:
-    return Fuse(find, into="Identity", version=version, notes=context.notes)
+def build(context: Context, *, version: int = 17, avoided: list[str] = []) -> ir.passes.PassBase:  # noqa: B006
+    target = replace(ONNXRUNTIME_CPU, name="a-target", avoided=tuple(avoided))
+    return Fuse(find, into="Identity", version=version, target=target, notes=context.notes)
 
 
 FUSE = Pass(name="fuse-negations", summary="Two negations are none", build=build)
@@ -48,6 +52,15 @@ def test_the_result_of_one_may_be_the_source_of_another() -> None:
         ("Identity", "d"),
     ]
     assert (notes.counts, notes.declined) == ({"Identity made of small operators": 3}, [])
+
+
+def test_what_the_target_avoids_is_not_made() -> None:
+    made = graph("a = Neg(x) b = Neg(a) y = Relu(b)")
+    after, notes = apply(FUSE, made, version=99, avoided=["Identity"])
+    assert (ops(after), after.opset_imports, notes.counts) == (ops(made), made.opset_imports, {})
+    assert [(item.node, item.reason) for item in notes.declined] == [
+        ("b", "what reads models for a-target may not know Identity")
+    ]
 
 
 def test_names_and_calibrated_ranges_stay() -> None:
