@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -28,8 +29,20 @@ _NODE, _VERSIONS, _LIBRARY = b"\x0a", b"\x22", b"\x12"
 """Tags of the fields 1, 4 and 2 of a GraphDef."""
 
 
-def write(graph: Graph, file: BinaryIO) -> None:
+@dataclass(frozen=True)
+class Given:
+    """The value of an attribute inside a function: what the node that calls the function says of `attribute`."""
+
+    attribute: str
+
+
+def write(graph: Graph, file: BinaryIO, *, library: Iterable[Any] = ()) -> None:
     """Write `graph` as a serialised GraphDef.
+
+    Args:
+        graph: The graph.
+        file: Where to.
+        library: Messages FunctionDef of functions besides those of the graph.
 
     Raises:
         UnsupportedModel: It passes 2 GB.
@@ -41,7 +54,7 @@ def write(graph: Graph, file: BinaryIO) -> None:
             "give the output a name that ends in a slash, or choose backend 'savedmodel'"
         )
     written = 0
-    for part in _parts(graph):
+    for part in _parts(graph, library):
         written += len(part)
         if written > LARGEST:
             raise UnsupportedModel("the frozen graph passes 2 GB; write a SavedModel instead (backend 'savedmodel')")
@@ -55,10 +68,11 @@ def message(graph: Graph) -> Any:
     return proto
 
 
-def _parts(graph: Graph) -> Iterator[bytes]:
-    if graph.functions:
-        inner_first = [_function(each) for each in reversed(graph.functions)]
-        yield from _field(_LIBRARY, protos().function.FunctionDefLibrary(function=reversed(inner_first)))
+def _parts(graph: Graph, library: Iterable[Any] = ()) -> Iterator[bytes]:
+    inner_first = [_function(each) for each in reversed(graph.functions)]
+    functions = [*reversed(inner_first), *library]
+    if functions:
+        yield from _field(_LIBRARY, protos().function.FunctionDefLibrary(function=functions))
     for node in graph.nodes:
         yield from _field(_NODE, _node(node, _edge))
     yield from _field(_VERSIONS, protos().versions.VersionDef(producer=_PRODUCER))
@@ -81,7 +95,7 @@ def _node(node: Node, edge: Any) -> Any:
         return proto
     kinds: Mapping[str, str] = definition(node.op).attrs
     for name, value in node.attrs.items():
-        _set(proto.attr[name], kinds[name], value)
+        set_attribute(proto.attr[name], kinds[name], value)
     if node.op in _CALLS:
         proto.attr["_lower_using_switch_merge"].b = True
     return proto
@@ -107,6 +121,14 @@ def _edge_in_function(tensor: Tensor) -> str:
 
 def _function(function: Function) -> Any:
     """Its FunctionDef; settles its title, for which those of the functions that it calls must be settled."""
+    proto = function_def(function)
+    digest = hashlib.sha256(proto.SerializeToString(deterministic=True)).hexdigest()
+    function.title = proto.signature.name = f"{function.name}_{digest[:12]}"
+    return proto
+
+
+def function_def(function: Function) -> Any:
+    """The FunctionDef of a function, without a name."""
     proto = protos().function.FunctionDef()
     for index, argument in enumerate(function.arguments):
         proto.signature.input_arg.add(name=argument.node.name, type=argument.dtype)
@@ -117,8 +139,6 @@ def _function(function: Function) -> Any:
         proto.ret[name] = _edge_in_function(tensor)
     nodes = (node for node in function.nodes if node.op != "Placeholder")
     proto.node_def.extend(_node(node, _edge_in_function) for node in nodes)
-    digest = hashlib.sha256(proto.SerializeToString(deterministic=True)).hexdigest()
-    function.title = proto.signature.name = f"{function.name}_{digest[:12]}"
     return proto
 
 
@@ -138,8 +158,11 @@ def tensor_proto(array: Any, dtype: DType) -> Any:
     return proto
 
 
-def _set(attr: Any, kind: str, value: Any) -> None:
-    if kind.startswith("list("):
+def set_attribute(attr: Any, kind: str, value: Any) -> None:
+    """Write a value, as `Node.attrs` has it, of the kind that the operator's definition says, into an AttrValue."""
+    if isinstance(value, Given):
+        attr.placeholder = value.attribute
+    elif kind.startswith("list("):
         _set_list(attr.list, kind[5:-1], value)
     elif kind == "shape":
         _set_shape(attr.shape, value)

@@ -1,6 +1,8 @@
 """What TensorFlow's operators take and give, so that a graph is written, types and all, without importing TensorFlow.
 
 ``op_definitions.jsonl`` holds one operator a line, taken from TensorFlow's own registry; a test compares the two.
+``adapter_definitions.jsonl`` holds those that Ascend's adapter for TensorFlow registers (``hicann/tensorflow``,
+``tf_adapter/ops/aicore/amct_ops.cc``).
 An argument is written ``[name, type]``: ``"T"`` is the type attribute T, ``"N*T"`` N tensors of it, ``"*T"`` tensors of
 the types that the list attribute T gives, ``"=3"`` a fixed type.  ``python -m
 onnxpress_backends.tensorflow.graphs.op_definitions Relu Conv2D`` prints lines for the file.
@@ -37,24 +39,25 @@ class OpDefinition:
 
 
 @functools.cache
-def _lines() -> dict[str, str]:
-    text = resources.files(__package__).joinpath("op_definitions.jsonl").read_text("utf-8")
+def _lines(file: str) -> dict[str, str]:
+    text = resources.files(__package__).joinpath(file).read_text("utf-8")
     return {line.split('"', 2)[1]: line for line in text.splitlines()}
 
 
 def names() -> list[str]:
-    """The operators that are known, in order."""
-    return list(_lines())
+    """TensorFlow's own operators that are known, in order."""
+    return list(_lines("op_definitions.jsonl"))
 
 
 @functools.cache
 def definition(op: str) -> OpDefinition:
-    """The definition of TensorFlow's operator `op`.
+    """The definition of the operator `op`.
 
     Raises:
-        KeyError: It is not in the file; a rule that uses it must add it.
+        KeyError: It is in neither file; a rule that uses it must add it.
     """
-    inputs, outputs, attrs, defaults = json.loads(_lines()[op])[op]
+    lines = _lines("op_definitions.jsonl") | _lines("adapter_definitions.jsonl")
+    inputs, outputs, attrs, defaults = json.loads(lines[op])[op]
     return OpDefinition(
         inputs=tuple((name, kind) for name, kind in inputs),
         outputs=tuple((name, kind) for name, kind in outputs),

@@ -1,0 +1,1 @@
+"""Deploy models as frozen graphs of TensorFlow, with the operators of Ascend's adapter, for ATC and for simulation."""

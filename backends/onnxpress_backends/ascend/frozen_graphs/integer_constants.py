@@ -1,0 +1,87 @@
+"""Weights and biases of integers, as GE looks for them in a graph of floats.
+
+A weight is an int8 Const in front of AscendWeightQuant, whose offset is zero; a bias is an int32 Const in front of a
+Cast, for a float32 does not hold every integer above 2**24.  Layers that share a Const have nodes of their own behind
+it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxpress.ascend.operators import WEIGHT_QUANT
+from onnxpress_backends.tensorflow.call import Call
+from onnxpress_backends.tensorflow.graphs.dtypes import DType
+from onnxpress_backends.tensorflow.graphs.graph import Tensor
+from onnxpress_backends.tensorflow.layout.constants import Arrangement
+from onnxpress_backends.tensorflow.layout.values import Value
+
+
+@dataclass(eq=False)
+class IntegerLayer(Call):
+    """A layer whose constants are integers, and whose rule sees floats.
+
+    Attributes:
+        offsets_axis: The axis of an arranged weight of rank 4 that has an offset for each channel.
+    """
+
+    offsets_axis: int = 3
+
+    def value(self, index: int) -> Value:
+        """Input `index`; the weight (input 1) and the bias (input 2) as floats."""
+        stored = super().value(index)
+        if index == 0:
+            return stored
+        return self.weight_of(stored) if index == 1 else self.bias_of(stored)
+
+    def weight_of(self, stored: Value) -> Value:
+        """An int8 constant as floats."""
+        return _as_floats(stored, partial(self._weight, stored))
+
+    def bias_of(self, stored: Value) -> Value:
+        """An int32 constant as floats."""
+        return _as_floats(stored, partial(self._bias, stored))
+
+    def _weight(self, stored: Value, _: Value, arrangement: Arrangement) -> Tensor:
+        sizes = [1]
+        if self.attribute("scales") > 1 and len(arrangement.shape) == 4:
+            sizes = [size if axis == self.offsets_axis else 1 for axis, size in enumerate(arrangement.shape)]
+        zeros, name = np.zeros(sizes, np.int8), f"{self.node.name}.weight_offset"
+        offset = Tensor(self.graph.add("Const", name=name, value=zeros, dtype=DType.INT8))
+        name = f"{self.node.name}.weight_quant"
+        return Tensor(self.graph.add(WEIGHT_QUANT, stored.weight(arrangement), offset, T=DType.FLOAT, name=name))
+
+    def _bias(self, stored: Value, _: Value, arrangement: Arrangement) -> Tensor:
+        integers, name = stored.weight(arrangement), f"{self.node.name}.bias"
+        return Tensor(self.graph.add("Cast", integers, DstT=DType.FLOAT, name=name))
+
+
+def parts(stored: Value, count: int) -> list[Value]:
+    """A constant in equal parts along its first axis, each a constant of its own."""
+    return [_part(stored, index, count) for index in range(count)]
+
+
+def _part(stored: Value, index: int, count: int) -> Value:
+    whole = stored.constant
+    assert whole is not None
+    shape, name = (whole.shape[0] // count, *whole.shape[1:]), f"{stored.name}_{index}"
+    source = ir.LazyTensor(
+        lambda: ir.tensor(np.split(whole.array(), count)[index]),
+        dtype=ir.DataType.from_numpy(whole.dtype.numpy),
+        shape=ir.Shape(shape),
+        name=name,
+    )
+    constant = replace(whole, name=name, source=source, shape=shape)
+    return replace(stored, name=name, shape=shape, forms={}, arranged={}, constant=constant)
+
+
+def _as_floats(stored: Value, write: Callable[[Value, Arrangement], Tensor]) -> Value:
+    """A constant of integers to a rule that wants floats."""
+    assert stored.constant is not None
+    constant = replace(stored.constant, dtype=DType.FLOAT)
+    return replace(stored, dtype=DType.FLOAT, forms={}, arranged={}, constant=constant, simulate=write)

@@ -1,0 +1,62 @@
+"""The layers of a deploy model set apart from ONNX's operators, so that rules of their own are found for them.
+
+What a rule must know of the whole layer is written on its nodes as attributes, and values are called what the
+TensorFlow nodes that give them are to be called, graph outputs aside.
+"""
+
+from __future__ import annotations
+
+import onnx_ir as ir
+
+from onnxpress.ascend.layers import Layer, layers
+from onnxpress.ascend.operators import OPERATORS
+
+DOMAIN = "onnxpress.ascend"
+"""The domain of the nodes of layers."""
+
+BIAS = "Bias"
+"""The Add between MatMul and AscendDequant: accumulator, bias."""
+
+
+def marked(model: ir.Model) -> ir.Model:
+    """A copy of a deploy model in which every node of a layer, and every other of Ascend's, is of `DOMAIN`."""
+    model = model.clone()
+    found = list(layers(model))
+    for node in model.graph.all_nodes():
+        if node.op_type in OPERATORS and not node.domain:
+            node.domain = DOMAIN
+    for layer in found:
+        _mark(layer)
+    _entitle([node for node in model.graph.all_nodes() if node.domain == DOMAIN and node.op_type in OPERATORS])
+    _entitle([node for layer in found for node in (layer.cube, layer.add) if node is not None])
+    model.opset_imports[DOMAIN] = model.opset_imports[""]
+    return model
+
+
+def _mark(layer: Layer) -> None:
+    cube = layer.cube
+    cube.domain = DOMAIN
+    cube.attributes.add(ir.AttrInt64("scales", len(layer.deq_scale)))
+    pooled = cube.attributes.get_ints("kernel_shape", ()) if layer.weight is None else ()
+    layer.dequant.attributes.add(ir.AttrInt64s("ksize", pooled or (1, 1)))
+    for node in layer.carriers:
+        if node.op_type == "Pad":
+            node.domain = DOMAIN
+            node.attributes.add(ir.AttrInt64("offset", layer.offset))
+    if layer.add is not None:
+        layer.add.op_type, layer.add.domain = BIAS, DOMAIN
+        layer.add.replace_input_with(0, cube.outputs[0])
+        layer.add.replace_input_with(1, layer.bias)
+
+
+def _entitle(nodes: list[ir.Node]) -> None:
+    """Call the outputs of nodes like the nodes, where the name is free."""
+    if not nodes or nodes[0].graph is None:
+        return
+    graph = nodes[0].graph
+    taken = {value.name for node in graph.all_nodes() for value in (*node.inputs, *node.outputs) if value is not None}
+    for node in nodes:
+        (output,) = node.outputs
+        if node.name and node.name not in taken and not output.is_graph_output():
+            taken.add(node.name)
+            output.name = node.name

@@ -1,0 +1,63 @@
+"""Backend ``ascend-pb``: a frozen GraphDef for ATC that stock TensorFlow runs, too, on a CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from onnxpress.kinds import Backend
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+
+def emit(
+    model: ir.Model, path: Path, *, library: bool = True, nhwc: bool = False, batch: int | None = None
+) -> list[Path]:
+    """Write `model`, quantised, to `path` as a frozen graph for ATC (``--framework=3``), atomically.
+
+    Args:
+        model: A model with QuantizeLinear and DequantizeLinear; it is not changed.
+        path: Where the file goes.
+        library: The file says by functions of TensorFlow's what Ascend's operators compute, so that TensorFlow runs
+            it; False for readers that take no functions.
+        nhwc: Inputs and outputs of rank 4 and 5 have their channels last; False keeps ONNX's order.
+        batch: Size of the first dimension of every input where it is not fixed.
+
+    Returns:
+        The file written.
+
+    Raises:
+        UnsupportedModel: The model has a quantisation or a layer that Ascend does not run in integers, an operator
+            that cannot go to TensorFlow, or a dimension that is not fixed; or the graph passes 2 GB.
+        OnnxpressError: The place cannot be written.
+    """
+    from onnxpress.ascend.operators import OPERATORS
+    from onnxpress.files import atomic
+    from onnxpress.opset import at_least
+    from onnxpress_backends.ascend.deploying import deployed
+    from onnxpress_backends.ascend.frozen_graphs.adapter_rules import RULES
+    from onnxpress_backends.ascend.frozen_graphs.integer_spans import clear
+    from onnxpress_backends.ascend.frozen_graphs.marking import marked
+    from onnxpress_backends.ascend.frozen_graphs.simulation import function
+    from onnxpress_backends.tensorflow.graphs import graph_def
+    from onnxpress_backends.tensorflow.preparing import OLDEST, lowered
+
+    model = model.clone()
+    at_least(model, OLDEST)
+    graph = lowered(marked(deployed(model, batch=batch)), nhwc=nhwc, special=RULES)
+    clear(graph)
+    operators = sorted({node.op for node in graph.nodes if node.op in OPERATORS})
+    functions = [function(op) for op in operators] if library else []
+    with atomic(path) as staged, staged.open("wb") as file:
+        graph_def.write(graph, file, library=functions)
+        # check(staged)
+    return [path]
+
+
+ASCEND_PB = Backend(
+    name="ascend-pb",
+    summary="quantised TensorFlow graphs (_quantized.pb) for Ascend's ATC, which TensorFlow runs too",
+    emit=emit,
+    suffixes=("_quantized.pb",),
+)
