@@ -136,7 +136,7 @@ def compress(
     owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
     load_options, *emit_options = share(options, *owners)
     chosen = find(recipe)
-    chosen = chosen.override(_everywhere(step_options or {}, chosen, registry)).with_target(target)
+    chosen = chosen.override(everywhere(step_options or {}, chosen, registry)).with_target(target)
     check(chosen, registry)
     classes = labels_of(labels)
     before = load(source, reader, load_options, progress)
@@ -176,8 +176,12 @@ def _compare(
     return compare(reference, deployed, tests.batches(EVALUATION_BATCH), labels=labels, progress=progress)
 
 
-def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
-    """``*.option`` spelt out for every pass of the recipe that has the option."""
+def everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
+    """``*.option`` spelt out for every pass of `recipe` that has the option.
+
+    Raises:
+        InvalidOption: No pass has it.
+    """
     spelt: dict[str, Any] = {}
     for key, value in options.items():
         wildcard, _, name = key.partition(".")

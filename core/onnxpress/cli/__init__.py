@@ -16,6 +16,7 @@ from onnxpress.errors import InvalidOption, InvalidRecipe, OnnxpressError, Unkno
 COMMANDS = {
     "convert": "Bring a model to ONNX, or from there to TensorFlow or TFLite.",
     "compress": "Take a model through a recipe, for example int8.",
+    "calibrate": "Find the scales of a model and write them, without a model.",
     "compare": "Compare the outputs of two models on data.",
     "bench": "Time one model, or two against each other.",
     "inspect": "Tell what is in a model.",

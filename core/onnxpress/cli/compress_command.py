@@ -31,14 +31,8 @@ Examples:
 @shared_options.random_data
 @click.option("--eval-data", metavar="DATA", help="Samples to compare on; by default those of --data.")
 @shared_options.labels
-@click.option("--target", metavar="NAME", help="What to compress for; by default the recipe's target.")
-@click.option(
-    "--set",
-    "settings",
-    multiple=True,
-    metavar="PASS.OPTION=VALUE",
-    help="Change an option of a pass; * as PASS means every pass that has it.",
-)
+@shared_options.target
+@shared_options.settings
 @click.option("--bench/--no-bench", default=True, show_default=True, help="Time both models at one thread.")
 @shared_options.threads
 @shared_options.frontend

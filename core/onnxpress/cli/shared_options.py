@@ -15,6 +15,14 @@ backend = click.option("--backend", metavar="NAME", help="The backend that write
 data = click.option("--data", metavar="DATA", help=DATA_HELP)
 preprocessing = click.option("--preprocessing", metavar="SPEC", help=PREPROCESSING_HELP)
 labels = click.option("--labels", metavar="FILE", help="Class of each sample (.npy, .npz, .txt): gives accuracy.")
+target = click.option("--target", metavar="NAME", help="What to quantise for; by default the recipe's target.")
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="PASS.OPTION=VALUE",
+    help="Change an option of a pass; * as PASS means every pass that has it.",
+)
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of onnxruntime.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 random_data = click.option(

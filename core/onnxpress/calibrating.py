@@ -1,0 +1,118 @@
+"""Calibration alone: the scales of a model, as AMCT's record file or as a file of ranges, without a new model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from onnxpress.ascend import record_files
+from onnxpress.errors import InvalidOption
+from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
+from onnxpress.measuring.sources import open_samples, reading
+from onnxpress.model_sources import find_frontend, load
+from onnxpress.options import share
+from onnxpress.recipe import Recipe, find
+from onnxpress.records import Run
+from onnxpress.registry import Registry
+from onnxpress.run import check, transform
+from onnxpress.runtime import ports
+from onnxpress.workflow import RecipeLike, everywhere
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+
+def calibrate(
+    source: Any,
+    *,
+    record: Path | None = None,
+    ranges: Path | None = None,
+    recipe: RecipeLike | None = None,
+    target: str | None = None,
+    data: Any = None,
+    preprocessing: Any = None,
+    random_data: bool = False,
+    step_options: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    frontend: str | None = None,
+    registry: Registry | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Run:
+    """Find the scales of a model and write them.
+
+    Args:
+        source: As for `onnxpress.convert`.  It is never changed.
+        record: Where AMCT's record file goes, if anywhere.
+        ranges: Where the ranges go, if anywhere, for the option ``ranges`` of pass ``calibrate``.
+        recipe: The recipe, of which only what is needed is run: the steps up to ``calibrate``, and ``insert-qdq`` for a
+            record.  None: ``ascend-calibrate`` for a record, ``int8`` for ranges alone.
+        target: Name of the target; None leaves the recipe's.
+        data: Calibration samples, in any form `onnxpress.data.load` takes.
+        preprocessing: How image files become arrays.
+        random_data: Calibrate on noise, for a smoke run.
+        step_options: Values for options of the recipe's passes, by ``"pass.option"``.
+        threads: Intra-op threads of onnxruntime; None leaves them to it.
+        frontend: Name of the frontend; None lets the frontends say which accepts the source.
+        registry: The plugins; None loads the installed ones.
+        progress: Shows how far the work is.
+        **options: Options of the frontend.
+
+    Returns:
+        What every step did, and the files written.
+
+    Raises:
+        OnnxpressError: Anything a user can act on; the message is one sentence.
+    """
+    if record is None and ranges is None:
+        raise InvalidOption("nothing to write: give --record FILE for AMCT's scales, --ranges FILE for ranges, or both")
+    if record is not None and ranges is not None and record.absolute() == ranges.absolute():
+        raise InvalidOption(f"--record and --ranges are the same file, {record}")
+    registry, progress = registry or Registry(), progress or Silent()
+    chosen = find(recipe if recipe is not None else "int8" if record is None else "ascend-calibrate")
+    chosen = chosen.override(everywhere(step_options or {}, chosen, registry)).with_target(target)
+    chosen = _shortened(chosen, quantise=record is not None, ranges=ranges)
+    check(chosen, registry)
+    reader = find_frontend(source, registry, frontend)
+    (load_options,) = share(options, reading(reader))
+    before = load(source, reader, load_options, progress)
+    samples = open_samples(data, ports(before.graph.inputs), preprocessing, random_data)
+    context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
+    after, run = transform(before, chosen, registry, context)
+    run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
+    run.warnings += before.meta.get(WARNINGS_KEY, [])
+    if samples is not None:
+        run.random_data = samples.is_random
+        run.warnings += samples.notes
+    if record is not None:
+        run.files += [str(file) for file in registry.get(Backend, "amct-record").emit(after, record)]
+        run.warnings += [*after.meta.get(WARNINGS_KEY, []), *_strangers(record, before)]
+    if ranges is not None:
+        run.files.append(str(ranges))
+    return run
+
+
+def _shortened(recipe: Recipe, *, quantise: bool, ranges: Path | None) -> Recipe:
+    """The steps up to the last `calibrate`, which saves its ranges, and `insert-qdq` if the scales are wanted."""
+    names = [step.name for step in recipe.steps]
+    lacking = [name for name in ("calibrate", *(("insert-qdq",) if quantise else ())) if name not in names]
+    if lacking:
+        raise InvalidOption(f"recipe {recipe.name!r} has no step {lacking[0]!r}, so that it finds no scales")
+    last = len(names) - 1 - names[::-1].index("calibrate")
+    saved = replace(recipe.steps[last], options={**recipe.steps[last].options, "save_ranges": ranges})
+    rest = [step for step in recipe.steps[last + 1 :] if quantise and step.name == "insert-qdq"]
+    return replace(recipe, steps=(*recipe.steps[:last], saved, *rest))
+
+
+def _strangers(record: Path, model: ir.Model) -> list[str]:
+    """A warning if `record` has entries for nodes that the user's model does not have."""
+    known = {node.name for node in model.graph.all_nodes()}
+    strange = [key for key in record_files.load(record) if not known & {key, key.rpartition(":")[0]}]
+    if not strange:
+        return []
+    return [
+        f"{len(strange)} entries of the record are for nodes that a step of the recipe made, {strange[0]!r} first; "
+        "whoever applies it to the model itself will not find them"
+    ]
