@@ -165,7 +165,7 @@ class _Deployment:
 
     def _initializer(self, wish: str, numbers: NDArray[Any]) -> ir.Value:
         name = self._names.fresh(wish)
-        tensor = ir.Tensor(np.ascontiguousarray(numbers), name=name)
+        tensor = ir.Tensor(np.asarray(numbers, order="C"), name=name)
         value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(numbers.shape), const_value=tensor)
         self._model.graph.register_initializer(value)
         return value
