@@ -2,7 +2,7 @@
 
 Serialising a model the usual way copies its weights twice, into a protobuf and into its bytes.  Here protobuf writes
 everything but the weights, and each weight follows as one more ``initializer`` of the graph, at its end: the order of
-fields means nothing to a reader (protobuf's encoding guide, "Field Order").
+fields means nothing to a reader (protobuf's encoding guide, "Field Order").  A lazy weight is made when its turn comes.
 """
 
 from __future__ import annotations
@@ -71,8 +71,12 @@ def _body_size(weight: ir.TensorProtocol) -> int:
     return weight.nbytes if _is_raw(weight) else 0
 
 
-def _is_raw(weight: ir.TensorProtocol) -> TypeGuard[ir.Tensor[Any] | ir.ExternalTensor | ir.PackedTensor[Any]]:
-    return isinstance(weight, (ir.Tensor, ir.ExternalTensor, ir.PackedTensor)) and not weight.metadata_props
+def _is_raw(
+    weight: ir.TensorProtocol,
+) -> TypeGuard[ir.Tensor[Any] | ir.ExternalTensor | ir.LazyTensor | ir.PackedTensor[Any]]:
+    return (
+        isinstance(weight, (ir.Tensor, ir.ExternalTensor, ir.LazyTensor, ir.PackedTensor)) and not weight.metadata_props
+    )
 
 
 def _varint(number: int) -> bytes:

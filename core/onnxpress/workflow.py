@@ -160,7 +160,9 @@ def compress(
     run.size_before = model_files.file_size(before)
     if path is not None and writer is not None:
         with progress.task(f"writing ({writer.name})", None):
+            after.meta.pop(WARNINGS_KEY, None)
             written = writer.emit(after, path, **emit_options[0])
+        run.warnings += after.meta.get(WARNINGS_KEY, [])
         run.files = [str(file) for file in written]
         run.size_after = sum(files.size(file) for file in written)
     else:
@@ -197,7 +199,7 @@ def everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -
 
 
 def find_backend(out: str | Path, registry: Registry, name: str | None = None) -> Backend:
-    """The backend called `name`, or the one that writes what `out` looks like: a file by its suffix, or a folder.
+    """The backend called `name`, or the one that writes what `out` looks like: a file by its longest suffix, or a folder.
 
     Raises:
         InvalidOption: No backend writes that suffix.
@@ -209,8 +211,9 @@ def find_backend(out: str | Path, registry: Registry, name: str | None = None) -
     for offer in registry.all(Backend).values():
         for suffix in offer.suffixes:
             writers.setdefault(suffix, offer)
-    folder = str(out).endswith("/") or not path.suffix or (path.suffix not in writers and path.is_dir())
-    kind = "/" if folder else path.suffix
+    fitting = sorted((suffix for suffix in writers if path.name.endswith(suffix)), key=len)
+    folder = str(out).endswith("/") or not path.suffix or (not fitting and path.is_dir())
+    kind = "/" if folder else fitting[-1] if fitting else path.suffix
     if kind in writers:
         return writers[kind]
     suffixes = ", ".join(f"{suffix} ({offer.name})" for suffix, offer in writers.items())

@@ -70,8 +70,7 @@ def _known(node: ir.Node, index: int) -> NDArray[Any]:
     numbers = constant(node.inputs[index])
     if numbers is None:
         raise UnsupportedModel(
-            f"{node.op_type} {node.name!r} computes how it moves a constant; "
-            "fold that first (the pass fold-constants does)"
+            f"{node.op_type} {node.name!r} computes how it moves a constant; fold that first (the pass clean-up does)"
         )
     return numbers
 
