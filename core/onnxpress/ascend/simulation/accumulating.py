@@ -1,0 +1,111 @@
+"""A layer's operator on integers: its accumulator, exact as int32.
+
+The operator runs on float32 that holds integers, whose offset is removed already.  GE keeps the offset in, pads with it
+and takes ``bias - o sum(w)`` for the bias: the same sum.  Where float32 has every partial sum (`exact_sums`), bias
+included, the accumulator is its result.  Else the weight is cut, and the results of its parts and the bias are added
+in int32, which wraps around as an accumulator of 32 bits does.  Where even that could happen, the same is added in
+float32: a difference of more than 2**31 is an accumulator that has wrapped, and the model counts them in an output of
+its own.
+
+A pooling has no weight; its mean of integers is that of float32: an exact sum, divided by the area.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+from numpy.typing import NDArray
+
+from onnxpress.ascend.layers import Layer, array
+from onnxpress.ascend.simulation.exact_sums import LIMIT, cut, reach
+from onnxpress.ascend.simulation.node_writing import NodeWriter, attributes
+from onnxpress.ascend.simulation.weight_axes import along_output, grouped, summed
+
+_WRAP = 2**31
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accumulator:
+    """The sums of a layer, its bias included.
+
+    Attributes:
+        integers: In int32; the mean of a pooling is float32 here, too.
+        floats: In float32, where that has them all; else the integers.
+        before_bias: The sums without a bias that a node of its own adds, in int32; else the integers.
+        overflows: How many have wrapped around, int64, a scalar; None where none can.
+    """
+
+    integers: ir.Value
+    floats: ir.Value
+    before_bias: ir.Value
+    overflows: ir.Value | None = None
+
+
+def accumulator(writer: NodeWriter, layer: Layer, data: ir.Value) -> Accumulator:
+    """The accumulator of `layer` on `data`, integers without offset in float32."""
+    if layer.weight is None:
+        mean = writer.op(layer.cube.op_type, data, **attributes(layer.cube))
+        return Accumulator(integers=mean, floats=mean, before_bias=mean)
+    bias = None if layer.bias is None else array(layer.bias)
+    weight, axes = grouped(layer, array(layer.weight)), summed(layer)
+    low, high = -128 - layer.offset, 127 - layer.offset
+    sums = reach(weight, axes, low, high)
+    most = sums if bias is None else sums + np.abs(bias.astype(np.int64)).reshape(_channels(layer, sums))
+    parts = [part.reshape(array(layer.weight).shape) for part in cut(weight, axes, low, high)]
+    exact = len(parts) == 1 and bool((most <= LIMIT).all())
+    if exact:
+        return _in_floats(writer, layer, data, parts[0], bias)
+    return _in_integers(writer, layer, data, parts, bias, wraps=bool((most >= _WRAP).any()))
+
+
+def _in_floats(
+    writer: NodeWriter, layer: Layer, data: ir.Value, weight: NDArray[Any], bias: NDArray[Any] | None
+) -> Accumulator:
+    inside = bias is not None and layer.add is None
+    operands = [weight, bias.astype(np.float32)] if inside and bias is not None else [weight]
+    sums = writer.op(layer.cube.op_type, data, *operands, **attributes(layer.cube))
+    before = writer.cast(sums, ir.DataType.INT32)
+    if bias is None or inside:
+        return Accumulator(integers=before, floats=sums, before_bias=before)
+    sums = writer.op("Add", sums, bias.astype(np.float32))
+    return Accumulator(integers=writer.cast(sums, ir.DataType.INT32), floats=sums, before_bias=before)
+
+
+def _in_integers(
+    writer: NodeWriter,
+    layer: Layer,
+    data: ir.Value,
+    parts: list[NDArray[Any]],
+    bias: NDArray[Any] | None,
+    *,
+    wraps: bool,
+) -> Accumulator:
+    floats = [writer.op(layer.cube.op_type, data, part, **attributes(layer.cube)) for part in parts]
+    before = _total(writer, [writer.cast(part, ir.DataType.INT32) for part in floats])
+    integers = before
+    if bias is not None:
+        shaped = bias if layer.add is not None else along_output(layer, bias.reshape(-1))
+        integers = writer.op("Add", before, shaped)
+        floats.append(writer.constant(shaped.astype(np.float32)))
+    overflows = _wrapped(writer, _total(writer, floats), integers) if wraps else None
+    return Accumulator(integers=integers, floats=integers, before_bias=before, overflows=overflows)
+
+
+def _wrapped(writer: NodeWriter, floats: ir.Value, integers: ir.Value) -> ir.Value:
+    difference = writer.op("Abs", writer.op("Sub", floats, writer.cast(integers, ir.DataType.FLOAT)))
+    beyond = writer.op("Greater", difference, np.float32(_WRAP), dtype=ir.DataType.BOOL)
+    flat = writer.op("Reshape", writer.cast(beyond, ir.DataType.INT64), np.array([-1]))
+    return writer.op("ReduceSum", flat, np.array([0]), keepdims=0)
+
+
+def _total(writer: NodeWriter, terms: list[ir.Value]) -> ir.Value:
+    return reduce(lambda sum_, term: writer.op("Add", sum_, term), terms)
+
+
+def _channels(layer: Layer, sums: NDArray[Any]) -> tuple[int, ...]:
+    """The shape of a bias beside the sums of a grouped weight; that of MatMul may have matrices in front."""
+    return (-1,) if layer.cube.op_type == "MatMul" else sums.shape
