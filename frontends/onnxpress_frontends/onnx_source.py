@@ -73,8 +73,12 @@ def _read(source: Any) -> ir.Model:
 def _read_ascend(model: ir.Model, title: str) -> None:
     from onnxpress.ascend.deploy_files import is_deploy
     from onnxpress_frontends.ascend.deploy_reading import read_deploy
+    from onnxpress_frontends.ascend.fake_quant_reading import read_fake_quant
 
-    if is_deploy(model) and (warnings := read_deploy(model, name=title)):
+    warnings = read_fake_quant(model)
+    if is_deploy(model):
+        warnings += read_deploy(model, name=title)
+    if warnings:
         model.meta[WARNINGS_KEY] = warnings
 
 

@@ -15,6 +15,8 @@ from onnxpress.ascend.prototypes import CARRIERS
 from onnxpress.model_files import without_weights
 from onnxpress.verify import infer_shapes
 
+_INTEGERS = (ir.DataType.INT8, ir.DataType.INT32)
+
 _SMALL = 1024
 """Bytes up to which initialisers take part in shape inference; shapes and axes are small."""
 
@@ -49,8 +51,9 @@ def _stand_in(model: ir.Model) -> ir.Model:
     """A copy with the same nodes in the same order, all of float32 inside layers."""
     copy = without_weights(model, keep=_SMALL)
     for layer in layers(copy):
-        for value in (layer.weight, layer.bias):
-            if value is not None and value.shape is not None:
+        fillers = [value for node in layer.carriers for value in node.inputs[1:]]
+        for value in (layer.weight, layer.bias, *fillers):
+            if value is not None and value.shape is not None and value.dtype in _INTEGERS:
                 value.const_value = _absent(value.name or "", value.shape)
                 value.type = ir.TensorType(ir.DataType.FLOAT)  # a new one: copies of a model share their types
     for node in copy.graph.all_nodes():

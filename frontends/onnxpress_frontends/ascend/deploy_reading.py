@@ -26,7 +26,7 @@ from onnxpress.ascend.operators import ANTI_QUANT, OPERATORS, QUANT, WEIGHT_QUAN
 from onnxpress.errors import UnsupportedModel
 from onnxpress.rewiring import replace_uses
 from onnxpress_frontends.ascend.integer_constants import IntegerConstants
-from onnxpress_frontends.ascend.naming import Names
+from onnxpress_frontends.ascend.parts import Parts
 from onnxpress_frontends.ascend.steps import step_of, weight_steps
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ class _Reading:
 
     def __init__(self, model: ir.Model) -> None:
         self._model = model
-        self._names = Names(model)
-        self._constants = IntegerConstants(self._names)
+        self._parts = Parts(model)
+        self._constants = IntegerConstants(self._parts)
         self._layers = list(layers(model))
         self._returns = [node for node in model.graph.all_nodes() if node.op_type == ANTI_QUANT]
         self._rounded: list[str] = []
@@ -157,8 +157,8 @@ class _Reading:
         if value.dtype == ir.DataType.FLOAT16:
             value = self._insert(quant, "Cast", value, to=ir.DataType.FLOAT.value)
         offset = np.array(quant.attributes["offset"].as_float(), np.int8)
-        scale = self._names.initializer(graph, f"{source}_scale", ir.tensor(np.array(step)))
-        zero_point = self._names.initializer(graph, f"{source}_zero_point", ir.tensor(offset))
+        scale = self._parts.initializer(graph, f"{source}_scale", ir.tensor(np.array(step)))
+        zero_point = self._parts.initializer(graph, f"{source}_zero_point", ir.tensor(offset))
         integers = self._insert(quant, "QuantizeLinear", value, scale, zero_point)
         integers.type = ir.TensorType(ir.DataType.INT8)
         result = self._insert(quant, "DequantizeLinear", integers, scale, zero_point, like=source)
@@ -176,13 +176,13 @@ class _Reading:
                     number = (filler.const_value.numpy().astype(np.float32) - np.float32(offset)) * step
                     assert isinstance(use.node.graph, ir.Graph)
                     use.node.replace_input_with(
-                        2, self._names.initializer(use.node.graph, f"{filler.name}_float", ir.tensor(number))
+                        2, self._parts.initializer(use.node.graph, f"{filler.name}_float", ir.tensor(number))
                     )
 
     def _insert(
         self, before: ir.Node, op: str, value: ir.Value, *others: ir.Value, like: str | None = None, **attributes: int
     ) -> ir.Value:
-        node = self._names.node(op, f"{like or value.name}_{op}", [value, *others], **attributes)
+        node = self._parts.node(op, f"{like or value.name}_{op}", [value, *others], **attributes)
         assert before.graph is not None
         before.graph.insert_before(before, node)
         output, half = node.outputs[0], attributes.get("to") == ir.DataType.FLOAT16.value

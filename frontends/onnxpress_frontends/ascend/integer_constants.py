@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from onnxpress.ascend.layers import Layer
 from onnxpress.ascend.prototypes import CUBES
-from onnxpress_frontends.ascend.naming import Names
+from onnxpress_frontends.ascend.parts import Parts
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class IntegerConstants:
     """Writes them; layers of one graph that share a constant and its scales share what is written."""
 
-    def __init__(self, names: Names) -> None:
-        self._names = names
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
         self._stored: dict[tuple[Any, ...], ir.Value] = {}
         self._written: dict[tuple[Any, ...], ir.Value] = {}
 
@@ -56,14 +56,14 @@ class IntegerConstants:
         if key in self._written:
             return self._written[key]
         if (graph, value) not in self._stored:
-            self._stored[graph, value] = self._names.initializer(graph, f"{name}_quantized", value.const_value)
+            self._stored[graph, value] = self._parts.initializer(graph, f"{name}_quantized", value.const_value)
         scale = scales.reshape(()) if scales.size == 1 else scales
-        inputs = [self._stored[graph, value], self._names.initializer(graph, f"{name}_scale", ir.tensor(scale))]
+        inputs = [self._stored[graph, value], self._parts.initializer(graph, f"{name}_scale", ir.tensor(scale))]
         if value.const_value.dtype == ir.DataType.INT8:
             zero_point = ir.tensor(np.zeros(scale.shape, np.int8))
-            inputs.append(self._names.initializer(graph, f"{name}_zero_point", zero_point))
+            inputs.append(self._parts.initializer(graph, f"{name}_zero_point", zero_point))
         attributes = {} if scales.size == 1 else {"axis": axis}
-        node = self._names.node("DequantizeLinear", f"{name}_DequantizeLinear", inputs, **attributes)
+        node = self._parts.node("DequantizeLinear", f"{name}_DequantizeLinear", inputs, **attributes)
         node.outputs[0].type, node.outputs[0].shape = ir.TensorType(ir.DataType.FLOAT), value.shape
         graph.insert_before(before, node)
         self._written[key] = node.outputs[0]
@@ -84,8 +84,8 @@ class IntegerConstants:
             operands, attributes = [result], {"perm": argument} if op == "Transpose" else {}
             if op == "Reshape":
                 sizes = ir.tensor(np.array(argument, np.int64))
-                operands.append(self._names.initializer(before.graph, f"{value.name}_sizes", sizes))
-            node = self._names.node(op, f"{value.name}_{op}", operands, **attributes)
+                operands.append(self._parts.initializer(before.graph, f"{value.name}_sizes", sizes))
+            node = self._parts.node(op, f"{value.name}_{op}", operands, **attributes)
             before.graph.insert_before(before, node)
             result = node.outputs[0]
         return result
