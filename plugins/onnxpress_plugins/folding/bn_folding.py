@@ -32,11 +32,11 @@ from onnxpress.kinds import Context, Pass
 from onnxpress.ranges import META_KEY
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
+from onnxpress_plugins import layer_selection
 from onnxpress_plugins.constants import remove
 from onnxpress_plugins.folding.affine import Affine, Obstacle, along, is_per_channel, operand
 from onnxpress_plugins.folding.affine_paths import NoLayer, Reach, downstream, upstream
 from onnxpress_plugins.naming import Names, described
-from onnxpress_plugins.quantization.exclusions import Exclusions
 
 
 class FoldBatchNorm(ir.passes.InPlacePass):
@@ -44,13 +44,13 @@ class FoldBatchNorm(ir.passes.InPlacePass):
 
     Args:
         notes: Where to say what was folded, and what was not and why.
-        exclude_nodes: Names of layers that stay as they are.
+        exclude_layers: Layers that stay as they are, as `layer_selection` has it.
         ahead: Whether to fold into layers before which a chain stands.
     """
 
-    def __init__(self, notes: Notes, *, exclude_nodes: Sequence[str] = (), ahead: bool = True) -> None:
+    def __init__(self, notes: Notes, *, exclude_layers: Sequence[str] = (), ahead: bool = True) -> None:
         self.notes = notes
-        self._exclusions = Exclusions(nodes=exclude_nodes)
+        self._excluded = exclude_layers
         self._folds = (_fold_behind, _fold_ahead) if ahead else (_fold_behind,)
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
@@ -60,7 +60,7 @@ class FoldBatchNorm(ir.passes.InPlacePass):
             InvalidModel: A parameter of BatchNormalization is NaN or infinite, or its variance is negative.
             InvalidOption: A layer to exclude is not in the model.
         """
-        self._exclusions.check(model)
+        layer_selection.check("exclude_layers", self._excluded, model)
         names = Names(model)
         declined: set[ir.Node] = set()
         modified = False
@@ -78,7 +78,7 @@ class FoldBatchNorm(ir.passes.InPlacePass):
         obstacles = []
         for fold in self._folds:
             try:
-                folded, kind = fold(chain, names, self._exclusions)
+                folded, kind = fold(chain, names, self._excluded)
             except Obstacle as obstacle:
                 obstacles.append(obstacle)
                 continue
@@ -104,14 +104,14 @@ def _chain(node: ir.Node) -> list[ir.Node]:
         chain.append(user)
 
 
-def _fold_behind(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions) -> tuple[list[ir.Node], str]:
+def _fold_behind(chain: Sequence[ir.Node], names: Names, excluded: Sequence[str]) -> tuple[list[ir.Node], str]:
     """Fold the longest possible beginning of `chain` into the layers that make its input.
 
     Returns:
         The nodes that are gone and the kind of layer they went into; none if there is nothing to gain.
     """
     reach = upstream(_input(chain[0]), chain[0].graph)
-    _check_excluded(reach, exclusions)
+    _check_excluded(reach, excluded)
     affine, taken = _compose(chain, reach)
     if _is_mere_bias(affine, taken, reach) and (len(reach.layers) > 1 or len(reach.between) == 1):
         return [], ""  # it is where a bias is, or one Add serves many layers
@@ -125,12 +125,12 @@ def _fold_behind(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions)
     return taken, reach.layers[0][0].node.op_type
 
 
-def _fold_ahead(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions) -> tuple[list[ir.Node], str]:
+def _fold_ahead(chain: Sequence[ir.Node], names: Names, excluded: Sequence[str]) -> tuple[list[ir.Node], str]:
     """Fold the longest possible end of `chain` into the layers that use its output; returns as `_fold_behind`."""
     if _ends_layer_norm(chain[0]):
         raise Obstacle("it ends a LayerNormalization, which onnxruntime would no longer recognise")
     reach = downstream(chain[-1].outputs[0], chain[0].graph)
-    _check_excluded(reach, exclusions)
+    _check_excluded(reach, excluded)
     affine, taken = _compose(chain[::-1], reach, backwards=True)
     if _widens(_input(taken[-1]), taken[0].outputs[0]):
         raise Obstacle("its constant may widen what it is combined with")
@@ -142,11 +142,10 @@ def _fold_ahead(chain: Sequence[ir.Node], names: Names, exclusions: Exclusions) 
     return taken, reach.layers[0][0].node.op_type
 
 
-def _check_excluded(reach: Reach, exclusions: Exclusions) -> None:
+def _check_excluded(reach: Reach, excluded: Sequence[str]) -> None:
     for layer, _ in reach.layers:
-        reason = exclusions.reason(layer.node)
-        if reason is not None:
-            raise Obstacle(f"{described(layer.node)} is {reason}")
+        if any(layer_selection.selects(selector, layer.node) for selector in excluded):
+            raise Obstacle(f"{described(layer.node)} is excluded")
 
 
 def _compose(chain: Sequence[ir.Node], reach: Reach, *, backwards: bool = False) -> tuple[Affine, list[ir.Node]]:
@@ -202,10 +201,10 @@ def _input(node: ir.Node) -> ir.Value:
 def _build(
     context: Context,
     *,
-    exclude_nodes: list[str] = [],  # noqa: B006
+    exclude_layers: list[str] = [],  # noqa: B006
     ahead: bool = True,
 ) -> ir.passes.PassBase:
-    return FoldBatchNorm(context.notes, exclude_nodes=exclude_nodes, ahead=ahead)
+    return FoldBatchNorm(context.notes, exclude_layers=exclude_layers, ahead=ahead)
 
 
 FOLD_BATCH_NORM = Pass(

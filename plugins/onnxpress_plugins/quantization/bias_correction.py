@@ -78,7 +78,7 @@ class CorrectBiases(ir.passes.InPlacePass):
         target: What the model will run on.
         rounding: How `insert-qdq` will round weights.
         limit: How many samples to use at most; None uses all.
-        **excluded: What stays float, as `quantization_plan.plan` takes it.
+        **excluded: What stays float and what has one scale, as `quantization_plan.plan` takes it.
     """
 
     def __init__(
@@ -180,6 +180,8 @@ def _build(
     exclude_nodes: list[str] = [],  # noqa: B006
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
+    only_nodes: list[str] = [],  # noqa: B006
+    per_tensor: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
     check_limit("correct-biases", samples)
     return CorrectBiases(
@@ -190,6 +192,8 @@ def _build(
         exclude_nodes=exclude_nodes,
         exclude_patterns=exclude_patterns,
         exclude_ops=exclude_ops,
+        only_nodes=only_nodes,
+        per_tensor=per_tensor,
     )
 
 

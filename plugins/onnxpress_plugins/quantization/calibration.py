@@ -153,6 +153,7 @@ def _build(
     exclude_nodes: list[str] = [],  # noqa: B006
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
+    only_nodes: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
     check_limit("calibrate", samples)
     offer = context.catalog.get(Observer, observer)
@@ -167,6 +168,7 @@ def _build(
         exclude_nodes=exclude_nodes,
         exclude_patterns=exclude_patterns,
         exclude_ops=exclude_ops,
+        only_nodes=only_nodes,
     )
 
 

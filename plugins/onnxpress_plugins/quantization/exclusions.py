@@ -1,15 +1,17 @@
-"""What the user keeps out of quantisation: nodes by name, by pattern, and operators."""
+"""What the user keeps out of quantisation: nodes by name, by pattern, operators, and all that are not listed."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import onnx_ir as ir
 
+from onnxpress.ascend.layer_types import LAYER_TYPES, is_of_type
 from onnxpress.errors import InvalidOption
+from onnxpress.targets import OpRule
+from onnxpress_plugins.layer_selection import check_names, nearest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +21,14 @@ class Exclusions:
     Attributes:
         nodes: Names of nodes.
         patterns: Names of nodes as shell patterns, e.g. ``head/*``; case matters.
-        ops: Operator types, e.g. ``Add``.
+        ops: Operator types, e.g. ``Add``, or layer types of a framework, e.g. ``Conv2d`` (`layer_types`).
+        only: Names of the nodes that may be quantised; empty: all.  What only moves numbers need not be listed.
     """
 
     nodes: Sequence[str] = ()
     patterns: Sequence[str] = ()
     ops: Sequence[str] = ()
+    only: Sequence[str] = ()
 
     def reason(self, node: ir.Node) -> str | None:
         """Why `node` is excluded, None when it is not."""
@@ -34,7 +38,14 @@ class Exclusions:
         pattern = next((pattern for pattern in self.patterns if fnmatchcase(name, pattern)), None)
         if pattern is not None:
             return f"excluded by the pattern {pattern!r}"
-        return f"excluded as {node.op_type}" if node.op_type in self.ops else None
+        op = next((op for op in self.ops if is_of_type(node, op)), None)
+        return None if op is None else f"excluded as {op}"
+
+    def unlisted(self, node: ir.Node, rule: OpRule | None) -> str | None:
+        """Why `node`, which the target has `rule` for, is not among those that may be quantised, None when it is."""
+        if not self.only or node.name in self.only or rule is None or rule.worth == "through":
+            return None
+        return "not among only_nodes"
 
     def check(self, model: ir.Model) -> None:
         """See that every name, pattern and operator is found in `model`, so that a misspelling cannot go unnoticed.
@@ -45,17 +56,11 @@ class Exclusions:
         nodes = list(model.graph.all_nodes())
         names = sorted({node.name for node in nodes if node.name})
         ops = sorted({node.op_type for node in nodes})
-        for name in self.nodes:
-            if name not in names:
-                raise InvalidOption(f"exclude_nodes: no node is called {name!r}{_nearest(name, names)}")
+        check_names("exclude_nodes", self.nodes, model)
+        check_names("only_nodes", self.only, model)
         for pattern in self.patterns:
             if not any(fnmatchcase(name, pattern) for name in names):
-                raise InvalidOption(f"exclude_patterns: no node's name matches {pattern!r}{_nearest(pattern, names)}")
+                raise InvalidOption(f"exclude_patterns: no node's name matches {pattern!r}{nearest(pattern, names)}")
         for op in self.ops:
-            if op not in ops:
+            if op not in ops and op not in LAYER_TYPES:
                 raise InvalidOption(f"exclude_ops: the model has no {op!r}; it has {', '.join(ops)}")
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else "; `onnxpress inspect --nodes` lists them"

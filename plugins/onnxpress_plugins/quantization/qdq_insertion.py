@@ -39,7 +39,7 @@ class InsertQdq(ir.passes.InPlacePass):
         target: What the model will run on.
         notes: Where to say what was quantised, and what stayed float and why.
         rounding: Weights to the nearest integer, or so that the errors of a channel cancel (`weight_rounding`).
-        **excluded: What stays float, as `quantization_plan.plan` takes it.
+        **excluded: What stays float and what has one scale, as `quantization_plan.plan` takes it.
     """
 
     def __init__(self, target: Target, notes: Notes, *, rounding: Rounding, **excluded: Sequence[str]) -> None:
@@ -190,6 +190,8 @@ def _build(
     exclude_nodes: list[str] = [],  # noqa: B006
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
+    only_nodes: list[str] = [],  # noqa: B006
+    per_tensor: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
     return InsertQdq(
         context.catalog.get(Target, target or context.target),
@@ -198,6 +200,8 @@ def _build(
         exclude_nodes=exclude_nodes,
         exclude_patterns=exclude_patterns,
         exclude_ops=exclude_ops,
+        only_nodes=only_nodes,
+        per_tensor=per_tensor,
     )
 
 

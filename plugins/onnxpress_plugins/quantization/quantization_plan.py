@@ -8,13 +8,14 @@ integer kernel wants it.  Every other node that computes in float is listed with
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
 from onnxpress.kinds import Target
 from onnxpress.targets import OpRule
 from onnxpress_plugins.constants import constant
+from onnxpress_plugins.layer_selection import check, last_word
 from onnxpress_plugins.quantization.eligibility import Unit, added_bias, obstacle, vanishing
 from onnxpress_plugins.quantization.exclusions import Exclusions
 from onnxpress_plugins.quantization.integer_regions import Regions
@@ -47,6 +48,8 @@ def plan(
     exclude_nodes: Sequence[str] = (),
     exclude_patterns: Sequence[str] = (),
     exclude_ops: Sequence[str] = (),
+    only_nodes: Sequence[str] = (),
+    per_tensor: Sequence[str] = (),
 ) -> Plan:
     """Decide what to quantise in `model` for `target`.
 
@@ -56,14 +59,19 @@ def plan(
         exclude_nodes: Names of nodes that stay float.
         exclude_patterns: Shell patterns of names of nodes that stay float.
         exclude_ops: Operators that stay float.
+        only_nodes: Names of the nodes to quantise; empty: all that can be.
+        per_tensor: Layers whose weight has one scale, as `layer_selection` has it; after ``!``, layers that have one
+            per channel after all.  The last that speaks of a layer decides.
 
     Raises:
-        InvalidOption: A name, pattern or operator to exclude is not in the model.
+        InvalidOption: A name, pattern or operator is not in the model.
     """
-    exclusions = Exclusions(nodes=exclude_nodes, patterns=exclude_patterns, ops=exclude_ops)
+    exclusions = Exclusions(nodes=exclude_nodes, patterns=exclude_patterns, ops=exclude_ops, only=only_nodes)
     exclusions.check(model)
+    one_scale = [(selector.removeprefix("!"), not selector.startswith("!")) for selector in per_tensor]
+    check("per_tensor", [selector for selector, _ in one_scale], model)
     reasons: dict[ir.Node, str] = {}
-    regions = Regions(list(_candidates(model.graph, target, exclusions, reasons)))
+    regions = Regions(list(_candidates(model.graph, target, exclusions, one_scale, reasons)))
     reasons.update((unit.node, reason) for unit, reason in regions.dropped)
     values = _quantised(model.graph, regions)
     multiple = target.concat_channels
@@ -84,14 +92,24 @@ def observed(plan: Plan) -> list[ir.Value]:
     return [value for group in plan.groups for value in group.sources]
 
 
-def _candidates(graph: ir.Graph, target: Target, exclusions: Exclusions, reasons: dict[ir.Node, str]) -> Iterator[Unit]:
+def _candidates(
+    graph: ir.Graph,
+    target: Target,
+    exclusions: Exclusions,
+    one_scale: Sequence[tuple[str, bool]],
+    reasons: dict[ir.Node, str],
+) -> Iterator[Unit]:
     for node in graph.all_nodes():
         rule = None if node.domain else target.rule(node.op_type)
-        reason = exclusions.reason(node) or _reason_outside(node, rule, graph, target)
+        reason = (
+            exclusions.reason(node) or _reason_outside(node, rule, graph, target) or exclusions.unlisted(node, rule)
+        )
         if reason is not None or rule is None:
             if reason is not None and _computes_float(node):
                 reasons[node] = reason
             continue
+        if last_word(one_scale, node):
+            rule = replace(rule, per_channel=False)
         addition = _unless_excluded(added_bias(node, rule), exclusions)
         unit = Unit(node, rule, addition, _unless_excluded(vanishing(addition or node, rule), exclusions))
         reason = obstacle(unit, target)

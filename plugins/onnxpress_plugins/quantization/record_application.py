@@ -73,7 +73,7 @@ class ApplyRecord(ir.passes.InPlacePass):
         raised = opset.at_least(model, self._target.opset)
         RecordedModel(model, self._target, self._path).check_names(self._records)
         skipped = [key for key, record in self._records.items() if record.skip_fusion]
-        folded = FoldBatchNorm(self._notes, exclude_nodes=skipped, ahead=False)(model).modified
+        folded = FoldBatchNorm(self._notes, exclude_layers=skipped, ahead=False)(model).modified
         found = RecordedModel(model, self._target, self._path).find(self._records)
         application = _Application(model, self._target, self._notes)
         for entry in found:

@@ -116,7 +116,7 @@ def _build(
         if not 0.5 < share <= 1:
             raise InvalidOption(f"observer 'ifmr': {name} must be above 0.5 and at most 1, not {share}")
     width = search_range_end - search_range_start
-    if not (0 < search_range_start and 0 < search_step <= width * (1 + 1e-9)):
+    if not (search_range_start > 0 and 0 < search_step <= width * (1 + 1e-9)):
         raise InvalidOption(
             "observer 'ifmr': the search must go from above 0 upwards in steps, "
             f"not from {search_range_start} to {search_range_end} by {search_step}"
@@ -125,7 +125,7 @@ def _build(
     return Ifmr(
         max_percentile=max_percentile,
         min_percentile=min_percentile,
-        ratios=search_range_start + search_step * np.arange(math.ceil(width / search_step)),
+        ratios=search_range_start + search_step * np.arange(math.ceil(width / search_step), dtype=np.float64),
         asymmetric=asymmetric,
         bits=bits,
     )

@@ -23,6 +23,7 @@ def central(histogram: Histogram, *, percentile: float) -> tuple[float, float]:
 
 
 def quantile(histogram: Histogram, share: float) -> float:
+    """The value below which a share of all values lies."""
     counts = histogram.occupied()
     reached = np.cumsum(counts)
     wanted = share * float(reached[-1])
