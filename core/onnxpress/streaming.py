@@ -8,12 +8,15 @@ fields means nothing to a reader (protobuf's encoding guide, "Field Order").  A 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, BinaryIO, TypeGuard
 
 import onnx_ir as ir
 
 if TYPE_CHECKING:
     import onnx
+
+_RAW = (ir.Tensor, ir.ExternalTensor, ir.LazyTensor, ir.PackedTensor)
+"""Tensors that write their bytes as they are."""
 
 _GRAPH, _INITIALIZER, _RAW_DATA = b"\x3a", b"\x2a", b"\x4a"
 """Fields 7 of ModelProto, 5 of GraphProto and 9 of TensorProto, each with wire type 2, length-delimited."""
@@ -71,12 +74,8 @@ def _body_size(weight: ir.TensorProtocol) -> int:
     return weight.nbytes if _is_raw(weight) else 0
 
 
-def _is_raw(
-    weight: ir.TensorProtocol,
-) -> TypeGuard[ir.Tensor[Any] | ir.ExternalTensor | ir.LazyTensor | ir.PackedTensor[Any]]:
-    return (
-        isinstance(weight, (ir.Tensor, ir.ExternalTensor, ir.LazyTensor, ir.PackedTensor)) and not weight.metadata_props
-    )
+def _is_raw(weight: ir.TensorProtocol) -> TypeGuard[ir.TensorBase]:
+    return isinstance(weight, _RAW) and not weight.metadata_props
 
 
 def _varint(number: int) -> bytes:

@@ -199,7 +199,7 @@ def everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -
 
 
 def find_backend(out: str | Path, registry: Registry, name: str | None = None) -> Backend:
-    """The backend called `name`, or the one that writes what `out` looks like: a file by its longest suffix, or a folder.
+    """The backend called `name`, or the one for what `out` looks like: a folder, or a file by its longest suffix.
 
     Raises:
         InvalidOption: No backend writes that suffix.

@@ -44,8 +44,8 @@ def read_bias(value: ir.Value | None) -> NDArray[np.float64] | None:
         return None
     found = grid(node)
     scale, zero_point = found.parameters
-    integers: NDArray[np.float64] = integers_of(node, found).astype(np.float64)
-    return (integers - zero_point) * scale.astype(np.float64)
+    stored: NDArray[np.float64] = integers_of(node, found).astype(np.float64)
+    return np.asarray((stored - zero_point) * scale.astype(np.float64))
 
 
 def bias_source(value: ir.Value) -> ir.Value:

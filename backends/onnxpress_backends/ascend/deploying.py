@@ -18,10 +18,12 @@ import onnx_ir as ir
 from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, pack
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress.naming import Names
-from onnxpress_backends.ascend.layers import Layer, activation, layers
+from onnxpress_backends.ascend.clips import relax_clips
+from onnxpress_backends.ascend.layers import Layer, layers
 from onnxpress_backends.ascend.preparing import prepared
+from onnxpress_backends.ascend.sinking import sink_pairs
 from onnxpress_backends.ascend.steps import Step, dequantizes, refuse_odd_pair, step
-from onnxpress_backends.ascend.stored_integers import floats_of
+from onnxpress_backends.ascend.stored_integers import activation, floats_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,8 +46,11 @@ def deployed(model: ir.Model, *, batch: int | None = None) -> ir.Model:
         UnsupportedModel: Ascend cannot say what the model says; the message names the node and why.
     """
     model = prepared(model, batch=batch)
+    sink_pairs(model)
     warnings: list[str] = []
     _Deployment(model, layers(model, warnings)).run()
+    relax_clips(model)
+    remove_unused(model)
     model.meta[WARNINGS_KEY] = warnings
     return model
 

@@ -96,7 +96,9 @@ def _number(node: ir.Node, name: str) -> np.float32:
 
 def _constant(name: str, numbers: NDArray[np.float32] | np.float32) -> ir.Node:
     tensor = ir.tensor(np.asarray(numbers, dtype=np.float32), name=name)
-    value = ir.Value(name=f"{name}.output0", type=ir.TensorType(ir.DataType.FLOAT), shape=tensor.shape)
+    value = ir.Value(
+        name=f"{name}.output0", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape(tensor.shape.numpy())
+    )
     return ir.Node("", "Constant", [], [ir.AttrTensor("value", tensor)], name=name, outputs=[value])
 
 

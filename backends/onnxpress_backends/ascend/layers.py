@@ -16,11 +16,10 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.ascend.prototypes import CUBES
-from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.ascend.biases import bias_source, integers, least_scales, read_bias
 from onnxpress_backends.ascend.moving import pads_zeros
-from onnxpress_backends.ascend.steps import Step, dequantizes, name_of, quantizes, step, title
-from onnxpress_backends.ascend.stored_integers import source_of
+from onnxpress_backends.ascend.steps import Step, dequantizes, name_of, step, title
+from onnxpress_backends.ascend.stored_integers import activation
 from onnxpress_backends.ascend.weights import Weight, is_quantized_weight, read_weight
 
 if TYPE_CHECKING:
@@ -102,25 +101,6 @@ def layers(model: ir.Model, warnings: list[str]) -> list[Layer]:
             )
         found.append(layer)
     return found
-
-
-def activation(dequantize: ir.Node) -> ir.Node | None:
-    """The QuantizeLinear whose computed integers `dequantize` reads; None for a constant.
-
-    Raises:
-        UnsupportedModel: The integers are made in another way.
-    """
-    if source_of(dequantize) is not None:
-        return None
-    value = dequantize.inputs[0]
-    node = value.producer() if value is not None else None
-    if not quantizes(node):
-        raise UnsupportedModel(
-            f"{title(dequantize)} reads integers that no QuantizeLinear made; "
-            "Ascend's quantised models take and give floats, so quantise inside the model"
-        )
-    assert node is not None
-    return node
 
 
 def _data(node: ir.Node) -> tuple[ir.Node | None, ir.Node | None]:

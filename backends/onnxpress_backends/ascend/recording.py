@@ -15,8 +15,9 @@ import onnx_ir as ir
 
 from onnxpress.ascend.record_files import LayerRecord
 from onnxpress.errors import UnsupportedModel
-from onnxpress_backends.ascend.layers import Layer, activation, layers
+from onnxpress_backends.ascend.layers import Layer, layers
 from onnxpress_backends.ascend.steps import dequantizes, name_of, step, title
+from onnxpress_backends.ascend.stored_integers import activation
 
 _TENSOR_OPERATORS = ("Add", "MaxPool")
 """Those of which AMCT quantises single inputs."""

@@ -1,4 +1,4 @@
-"""Integers that are constant: stored before a DequantizeLinear, or made by QuantizeLinear from floats that are."""
+"""Where the integers of a DequantizeLinear come from: a constant, a QuantizeLinear of one, or of what is computed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
+from onnxpress.errors import UnsupportedModel
 from onnxpress.quantize import dequantize as real_numbers
 from onnxpress.quantize import quantize
 from onnxpress_backends.ascend.moving import constant, followed, is_move
-from onnxpress_backends.ascend.steps import Grid, grid, quantizes, refuse_odd_pair
+from onnxpress_backends.ascend.steps import Grid, grid, quantizes, refuse_odd_pair, title
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,25 @@ def source_of(dequantize: ir.Node) -> ir.Value | None:
             assert node is not None
             value = node.inputs[0]
     return value if constant(value) is not None else None
+
+
+def activation(dequantize: ir.Node) -> ir.Node | None:
+    """The QuantizeLinear whose computed integers `dequantize` reads; None for a constant.
+
+    Raises:
+        UnsupportedModel: The integers are made in another way.
+    """
+    if source_of(dequantize) is not None:
+        return None
+    value = dequantize.inputs[0]
+    node = value.producer() if value is not None else None
+    if not quantizes(node):
+        raise UnsupportedModel(
+            f"{title(dequantize)} reads integers that no QuantizeLinear made; "
+            "Ascend's quantised models take and give floats, so quantise inside the model"
+        )
+    assert node is not None
+    return node
 
 
 def integers_of(dequantize: ir.Node, found: Grid) -> NDArray[Any]:
