@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 def calibrate(
     source: Any,
     *,
-    record: Path | None = None,
-    ranges: Path | None = None,
+    record: str | Path | None = None,
+    ranges: str | Path | None = None,
     recipe: RecipeLike | None = None,
     target: str | None = None,
     data: Any = None,
@@ -66,6 +66,7 @@ def calibrate(
     Raises:
         OnnxpressError: Anything a user can act on; the message is one sentence.
     """
+    record, ranges = (None if path is None else Path(path) for path in (record, ranges))
     if record is None and ranges is None:
         raise InvalidOption("nothing to write: give --record FILE for AMCT's scales, --ranges FILE for ranges, or both")
     if record is not None and ranges is not None and record.absolute() == ranges.absolute():
