@@ -116,7 +116,7 @@ class RecordedModel:
         rule = None if node.domain else self._target.rule(node.op_type)
         if rule is None or rule.role(0) != "activation":
             self._fail(
-                key, f"{self._target.name} has no integer kernel for {described(node)}; write '{key}:0' for a tensor"
+                key, f"{self._target.name} has no integer kernel for {described(node)}; write '{key}:0' for one input"
             )
         rule = replace(rule, least_channels=0, least_width=0)  # what pays is the record's choice
         unit = Unit(node, rule, added_bias(node, rule))
