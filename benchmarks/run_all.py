@@ -19,6 +19,7 @@ BENCHMARKS = (
     "large_model",
     "latency",
     "efficientnet_lite0",
+    "ascend",
     "real_files",
     "tensorflow_size",
     "interchange",

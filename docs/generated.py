@@ -110,6 +110,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "offers": offers,
     "tf2onnx": tf2onnx_failures,
     "backend_suite": backend_suite,
+    "ascend": partial(benchmark, "ascend"),
     "interchange": partial(benchmark, "interchange"),
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),
