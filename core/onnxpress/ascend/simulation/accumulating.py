@@ -92,6 +92,7 @@ def _in_integers(
         integers = writer.op("Add", before, shaped)
         floats.append(writer.constant(shaped.astype(np.float32)))
     overflows = _wrapped(writer, _total(writer, floats), integers) if wraps else None
+    before = integers if layer.add is None else before
     return Accumulator(integers=integers, floats=integers, before_bias=before, overflows=overflows)
 
 

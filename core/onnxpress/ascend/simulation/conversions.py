@@ -44,13 +44,8 @@ def dequantised(writer: NodeWriter, layer: Layer, accumulator: ir.Value, profile
     """What AscendDequant makes of an accumulator, given in float32 or int32."""
     result, attributes = writer.cast(accumulator, ir.DataType.FLOAT), layer.dequant.attributes
     scale = unpack(array(layer.dequant.inputs[1]).reshape(-1) & np.uint64(profile.deq_scale_mask))
-    area = np.float32(_area(layer.cube)) if profile.pool_area and layer.weight is None else _ONE
-    if area != 1:
-        result = writer.op("Mul", result, area)
     for _ in range(2 if attributes.get_int("sqrt_mode", 0) else 1):
         result = writer.op("Mul", result, along_output(layer, scale))
-    if area != 1:
-        result = writer.op("Div", result, area)
     return finished(writer, layer.dequant, result, profile)
 
 
@@ -96,7 +91,3 @@ def _half(scale: np.float32) -> np.float32:
 def _away(writer: NodeWriter, x: ir.Value) -> ir.Value:
     magnitude = writer.op("Floor", writer.op("Add", writer.op("Abs", x), _BELOW_HALF))
     return writer.op("Mul", writer.op("Sign", x), magnitude)
-
-
-def _area(pool: ir.Node) -> int:
-    return int(np.prod(pool.attributes["kernel_shape"].as_ints()))

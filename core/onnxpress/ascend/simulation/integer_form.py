@@ -53,11 +53,12 @@ def integer_form(model: ir.Model, profile: Profile) -> ir.Model:
     if _raise_opset(form):
         check(form)
     found, sources = list(layers(form)), _sources(form)
+    carriers = {carrier: (0, layer.offset) for layer in found for carrier in layer.carriers}
     writer = NodeWriter(form)
     for quant in [node for node in form.graph.all_nodes() if node.op_type == QUANT and not node.domain]:
         _quantise(writer, quant, profile)
-    for carrier in {id(carrier): carrier for layer in found for carrier in layer.carriers}.values():
-        _carry(carrier)
+    for carrier, zeros in carriers.items():
+        _carry(carrier, zeros)
     for layer in found:
         _compute(form, writer, layer, profile)
     for node, quant in sources.items():
@@ -104,11 +105,18 @@ def _quantise(writer: NodeWriter, quant: ir.Node, profile: Profile) -> None:
     old.name, integers.name = None, name
 
 
-def _carry(carrier: ir.Node) -> None:
-    """Let an operator that moves integers move them without their offset, in float32; its padding is zero then."""
+def _carry(carrier: ir.Node, zeros: tuple[int, ...]) -> None:
+    """Let an operator that moves integers move them without their offset, in float32, where padding is zero.
+
+    AMCT leaves the zero of the float model where it is, others write the integer that stands for it.
+    """
     carrier.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-    if carrier.op_type == "Pad" and len(carrier.inputs) > 2:
-        carrier.replace_input_with(2, None)
+    if carrier.op_type != "Pad" or len(carrier.inputs) < 3 or carrier.inputs[2] is None:
+        return
+    filling = carrier.inputs[2].const_value
+    if filling is None or filling.numpy().item() not in zeros:
+        raise UnsupportedModel(f"Pad {carrier.name!r} fills with another number than zero, which no layer can take")
+    carrier.replace_input_with(2, None)
 
 
 def _compute(form: ir.Model, writer: NodeWriter, layer: Layer, profile: Profile) -> None:

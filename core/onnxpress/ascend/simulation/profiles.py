@@ -6,7 +6,9 @@
 
 with s AscendQuant's scale, o its offset, d AscendDequant's deq_scale, acc the accumulator, sums of integers; ``h``
 rounds to float16 and ``cut`` clears the low 13 bits of a float32, which leaves a sign, 8 bits of exponent and 10 of
-fraction.  Where nothing is said, an operation rounds to float32.
+fraction.  Where nothing is said, an operation rounds to float32.  (AMCT's kernel for TensorFlow multiplies the mean of
+a pooling by the area of its window before deq_scale and divides by it after, which can move the last bit; this is not
+done here, nor by the functions in the frozen graphs that are written for TensorFlow.)
 
 Sources: AMCT's ``replace_quant_pass`` and ``replace_dequant_pass`` (``hicann/amct``), ``amct_ascend_quant.cc`` and
 ``amct_ascend_dequant.cc`` (``hicann/tensorflow``), the golden files of ``quant/ascend_quant`` (``hicann/ops-nn``), the
@@ -32,7 +34,6 @@ class Profile:
         ties: Where AscendQuant rounds a number that lies half way: to the even neighbour or away from zero.
         half: Whether floating point is float16: AscendQuant computes in it, and every tensor is stored in it.
         deq_scale_mask: The bits of deq_scale that take part.
-        pool_area: Whether AscendDequant multiplies a mean by the area of its window, and divides by it again.
         rolls_back: Whether layers that GE does not keep in integers run in floating point.
     """
 
@@ -41,7 +42,6 @@ class Profile:
     ties: Literal["even", "away"] = "even"
     half: bool = False
     deq_scale_mask: int = 0xFFFFFFFF
-    pool_area: bool = False
     rolls_back: bool = False
 
 
@@ -53,7 +53,6 @@ PROFILES: Mapping[str, Profile] = {
             name="tf",
             summary="float32, ties away from zero, as AMCT's operators in TensorFlow",
             ties="away",
-            pool_area=True,
         ),
         Profile(
             name="device",
