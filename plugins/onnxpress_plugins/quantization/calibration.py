@@ -1,7 +1,8 @@
 """Calibrate: find the range of every tensor that the target will quantise, from samples, in one streaming pass.
 
 Which tensors these are is the plan that `insert-qdq` carries out (`quantization_plan`), so the two passes take the same
-options for what to exclude; no other tensor is looked at.  How a range comes of what was seen is the observer's affair.
+options for what to exclude; no other tensor is looked at.  How a range comes of what was seen is the observer's affair
+(`observer_choice`).
 Memory does not grow with the number of samples, and neither their order nor the batches they come in change the result.
 
 Nothing is written, to the model or to a file, before the last sample has been seen.
@@ -11,20 +12,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 import onnx_ir as ir
 
 from onnxpress import ranges as range_file
-from onnxpress.errors import InvalidData, InvalidOption
-from onnxpress.kinds import Context, Observer, Pass, RangeTracker, Target
-from onnxpress.options import bind
+from onnxpress.errors import InvalidData
+from onnxpress.kinds import Context, Pass, RangeTracker, Target
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.records import Notes
+from onnxpress_plugins.quantization.observer_choice import Choices, choose
 from onnxpress_plugins.quantization.observing import check_limit, observe
-from onnxpress_plugins.quantization.quantization_plan import observed, plan
+from onnxpress_plugins.quantization.quantization_plan import Plan, observed, plan
 
 _HOW_TO_GIVE_DATA = (
     "give samples of what the model will see with --data PATH, a file of ranges found before as the option 'ranges', "
@@ -35,8 +35,8 @@ _HOW_TO_GIVE_DATA = (
 class Source(Protocol):
     """Where ranges come from."""
 
-    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
-        """The range of each of `values`, float values of the main graph of `model`."""
+    def find(self, model: ir.Model, plan: Plan, notes: Notes) -> Mapping[ir.Value, Range]:
+        """The range of each tensor that `plan` observes in `model`."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,9 @@ class FromFile:
 
     path: Path
 
-    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
+    def find(self, model: ir.Model, plan: Plan, notes: Notes) -> Mapping[ir.Value, Range]:
         """Look every value up; ranges of other tensors may be in the file too."""
+        values = observed(plan)
         known = range_file.load(self.path)
         missing = [value.name for value in values if value.name not in known]
         if missing:
@@ -64,22 +65,21 @@ class FromSamples:
 
     Attributes:
         context: Where samples, progress and the number of threads come from.
-        observer: Name of the observer.
-        tracker: Makes a tracker for one tensor.
+        choices: The observers.
         limit: How many samples to use at most; None uses all.
     """
 
     context: Context
-    observer: str
-    tracker: partial[RangeTracker]
+    choices: Choices
     limit: int | None
 
-    def find(self, model: ir.Model, values: Sequence[ir.Value], notes: Notes) -> Mapping[ir.Value, Range]:
+    def find(self, model: ir.Model, plan: Plan, notes: Notes) -> Mapping[ir.Value, Range]:
         """Run the model on every sample."""
+        chosen = self.choices.of(model, plan, notes)
         data = self.context.data
         if data is None:
             raise InvalidData(f"calibration has no data; {_HOW_TO_GIVE_DATA}")
-        trackers = {value: self.tracker() for value in values}
+        trackers = {value: choice.track() for value, choice in chosen.items()}
         seen = observe(
             model, trackers, data, limit=self.limit, threads=self.context.threads, progress=self.context.progress
         )
@@ -87,17 +87,19 @@ class FromSamples:
             raise InvalidData(f"the calibration data hold no sample; {_HOW_TO_GIVE_DATA}")
         if data.is_random:
             notes.warn("calibrated on random data: the ranges mean nothing, and the accuracy will not either")
-        notes.details.update(observer=self.observer, samples=seen, tensors=len(values))
-        return {value: self._range(value, tracker) for value, tracker in trackers.items()}
+        notes.details.update(observer=self.choices.general.observer, samples=seen, tensors=len(chosen))
+        others = {value.name: str(choice) for value, choice in chosen.items() if choice is not self.choices.general}
+        if others:
+            notes.details["other observers"] = others
+        return {value: _range(value, tracker, chosen[value].observer) for value, tracker in trackers.items()}
 
-    def _range(self, value: ir.Value, tracker: RangeTracker) -> Range:
-        low, high = tracker.range()
-        try:
-            return Range(float(low), float(high))
-        except InvalidData as error:  # nothing seen, as every sample was empty, or a third party's mistake
-            raise InvalidData(
-                f"observer {self.observer!r} gives no range for tensor {value.name!r}: {error}"
-            ) from error
+
+def _range(value: ir.Value, tracker: RangeTracker, observer: str) -> Range:
+    low, high = tracker.range()
+    try:
+        return Range(float(low), float(high))
+    except InvalidData as error:  # nothing seen, as every sample was empty, or a third party's mistake
+        raise InvalidData(f"observer {observer!r} gives no range for tensor {value.name!r}: {error}") from error
 
 
 class Calibrate(ir.passes.InPlacePass):
@@ -128,11 +130,12 @@ class Calibrate(ir.passes.InPlacePass):
             InvalidData: There are no data, they do not fit, or they make a tensor NaN or infinite.
             InvalidOption: What is to be excluded is not in the model.
         """
-        values = observed(plan(model, self._target, **self._excluded))
+        decided = plan(model, self._target, **self._excluded)
+        values = observed(decided)
         if not values:
             self._notes.warn(f"nothing to calibrate: {self._target.name} would quantise no node of this model")
             return ir.passes.PassResult(model, modified=False)
-        found = self._source.find(model, values, self._notes)
+        found = self._source.find(model, decided, self._notes)
         if self._save_ranges is not None:
             range_file.save({value.name or "": found[value] for value in values}, self._save_ranges)
         for value in values:
@@ -146,6 +149,7 @@ def _build(
     *,
     observer: str = "minmax",
     observer_options: list[str] = [],  # noqa: B006
+    layer_observers: list[str] = [],  # noqa: B006
     samples: int | None = None,
     ranges: Path | None = None,
     save_ranges: Path | None = None,
@@ -156,10 +160,8 @@ def _build(
     only_nodes: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
     check_limit("calibrate", samples)
-    offer = context.catalog.get(Observer, observer)
-    bound = bind(f"observer {observer!r}", offer.build, _pairs(observer_options))
-    offer.build(**bound)
-    measured = FromSamples(context=context, observer=observer, tracker=partial(offer.build, **bound), limit=samples)
+    choices = choose(context.catalog, observer, observer_options, layer_observers)
+    measured = FromSamples(context=context, choices=choices, limit=samples)
     return Calibrate(
         context.catalog.get(Target, target or context.target),
         measured if ranges is None else FromFile(ranges),
@@ -170,14 +172,6 @@ def _build(
         exclude_ops=exclude_ops,
         only_nodes=only_nodes,
     )
-
-
-def _pairs(options: Sequence[str]) -> dict[str, str]:
-    """``["percentile=99.9"]`` as a mapping."""
-    for option in options:
-        if "=" not in option:
-            raise InvalidOption(f"pass 'calibrate': observer_options takes name=value, not {option!r}")
-    return dict(option.split("=", 1) for option in options)
 
 
 CALIBRATE = Pass(
