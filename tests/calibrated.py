@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.kinds import Target
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.runtime import Session
 from onnxpress.testing import apply, model
@@ -40,18 +41,18 @@ def feeds(model: ir.Model, *, batch: int = 2, seed: int = 1) -> dict[str, Any]:
     return {str(name): numbers(*shape, seed=seed) for name, shape in sizes.items()}
 
 
-def calibrated(model: ir.Model, **excluded: list[str]) -> ir.Model:
+def calibrated(model: ir.Model, target: Target = ONNXRUNTIME_CPU, **excluded: list[str]) -> ir.Model:
     """`model` with the range of every tensor that the plan observes, from one random batch."""
-    values = {str(value.name): value for value in observed(plan(model, ONNXRUNTIME_CPU, **excluded))}
+    values = {str(value.name): value for value in observed(plan(model, target, **excluded))}
     if values:
         for name, array in Session(model, outputs=list(values), threads=1).run(feeds(model, batch=8)).items():
             values[name].meta[META_KEY] = Range(float(array.min()), float(array.max()))
     return model
 
 
-def quantised(model: ir.Model, **excluded: list[str]) -> ir.Model:
+def quantised(model: ir.Model, target: Target = ONNXRUNTIME_CPU, **excluded: list[str]) -> ir.Model:
     """`model` calibrated and quantised."""
-    return apply(INSERT_QDQ, calibrated(model, **excluded), **excluded)[0]
+    return apply(INSERT_QDQ, calibrated(model, target, **excluded), target=target.name, **excluded)[0]
 
 
 def runtime_ops(model: ir.Model) -> Counter[str]:

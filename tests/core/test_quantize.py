@@ -175,6 +175,15 @@ def test_weights_use_the_whole_range_and_lose_half_a_step(weight: NDArray[Any], 
     assert (np.abs(back - weight) <= 0.5001 * steps).all()
 
 
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_no_scale_is_below_the_smallest_of_the_scheme(symmetric: bool) -> None:
+    scheme = Scheme(signed=True, symmetric=symmetric, per_channel=True, smallest_scale=0.5)
+    assert parameters(-1.0, 1.0, scheme)[0] == 0.5
+    assert parameters(-200.0, 200.0, scheme)[0] > 1
+    weight = np.array([[1, -2], [0, 0], [300, 1]], np.float32)
+    np.testing.assert_array_equal(weight_scales(weight, 0, scheme), np.array([0.5, 0, 300 / 127], np.float32))
+
+
 def test_a_channel_of_zeros_has_scale_zero_for_the_caller_to_fill() -> None:
     weight = np.array([[0.0, 0.0], [1.0, -2.54]], np.float32)
     np.testing.assert_allclose(weight_scales(weight, 0, WEIGHT), [0.0, 0.02], rtol=1e-6)

@@ -17,6 +17,9 @@ from onnxpress_plugins.reports.headline import decibels, headline
 
 WIDTH = 100
 _FIRST_NODES = 3
+_FIRST_LAYERS = 20
+_LAYERS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+"""Operators with weights, of which more are named: those are what people look for."""
 
 
 def render(run: Run) -> str:
@@ -101,8 +104,9 @@ def _grouped(entries: Iterable[tuple[str, str, str]]) -> list[str]:
         groups[op_type, reason].append(node)
     lines = []
     for (op_type, reason), nodes in sorted(groups.items(), key=lambda item: -len(item[1])):
-        more = ", ..." if len(nodes) > _FIRST_NODES else ""
-        lines.append(f"{len(nodes)} x {op_type}: {reason} ({', '.join(nodes[:_FIRST_NODES])}{more})")
+        first = _FIRST_LAYERS if op_type in _LAYERS else _FIRST_NODES
+        more = ", ..." if len(nodes) > first else ""
+        lines.append(f"{len(nodes)} x {op_type}: {reason} ({', '.join(nodes[:first])}{more})")
     return lines
 
 

@@ -15,6 +15,7 @@ from calibrated import calibrated, graph, numbers, ops
 from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.runtime import Session
 from onnxpress.testing import apply, assert_equivalent
+from onnxpress_plugins.quantization.ascend import ASCEND
 from onnxpress_plugins.quantization.bias_correction import CORRECT_BIASES, ChannelMeans, grouped_product
 from onnxpress_plugins.quantization.calibration import CALIBRATE
 from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
@@ -31,6 +32,16 @@ class Samples:
     def __iter__(self) -> Iterator[dict[str, Any]]:
         for seed in range(10):
             yield {"x": numbers(1, 4, 8, 8, seed=seed) + np.arange(4, dtype=np.float32).reshape(1, 4, 1, 1)}
+
+
+class Rows:
+    """Two rows of numbers."""
+
+    is_random = False
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield {"x": np.array([[3.0, 1.0]], np.float32)}
+        yield {"x": np.array([[5.0, 1.0]], np.float32)}
 
 
 def made() -> ir.Model:
@@ -66,16 +77,32 @@ def test_the_new_bias_is_the_old_one_less_what_the_error_of_the_weights_adds() -
     weight = np.array([[0.4, 127.0], [0.3, -127.0]], np.float32)
     model = calibrated(graph("y = Gemm<transB = 1>(x, w)", x="float[N,2] x", y="float[N,2] y", w=weight))
 
-    class Two:
-        is_random = False
-
-        def __iter__(self) -> Iterator[dict[str, Any]]:
-            yield {"x": np.array([[3.0, 1.0]], np.float32)}
-            yield {"x": np.array([[5.0, 1.0]], np.float32)}
-
-    after, notes = apply(CORRECT_BIASES, model, data=Two())
+    after, notes = apply(CORRECT_BIASES, model, data=Rows())
     assert notes.counts == {"biases corrected": 1}
     np.testing.assert_allclose(bias(after, "y"), [0.4 * 4, 0.3 * 4], rtol=1e-5)
+
+
+def test_the_bias_that_is_added_behind_a_matmul_is_corrected_there() -> None:
+    constants = {"w": np.array([[0.4, 0.3], [127.0, -127.0]], np.float32), "b": np.array([7, 9], np.float32)}
+    made = graph("m = MatMul(x, w) y = Add(m, b)", x="float[N,2] x", y="float[N,2] y", **constants)
+    after, notes = apply(CORRECT_BIASES, calibrated(made, ASCEND), data=Rows(), target="ascend")
+    assert notes.counts == {"biases corrected": 1} and ops(after) == ops(made)
+    corrected = after.graph.initializers["b"].const_value
+    assert corrected is not None
+    np.testing.assert_allclose(corrected.numpy(), [7 + 0.4 * 4, 9 + 0.3 * 4], rtol=1e-5)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_the_mean_of_a_transposed_convolution_comes_back(groups: int) -> None:
+    body = f"y = ConvTranspose<strides = [2, 2], group = {groups}>(x, w)"
+    layer = graph(body, y="float[N,8,17,17] y", w=numbers(4, 8 // groups, 3, 3))
+    model, _ = apply(CALIBRATE, layer, data=Samples(), target="ascend-narrow")
+    corrected, _ = apply(CORRECT_BIASES, model, data=Samples(), rounding="nearest", target="ascend-narrow")
+    with_, without = (
+        mean_error(model, apply(INSERT_QDQ, chosen, rounding="nearest", target="ascend-narrow")[0])
+        for chosen in (corrected, model)
+    )
+    assert with_ < 0.5 * without
 
 
 def test_a_layer_without_bias_is_given_one_and_no_node_is_added() -> None:

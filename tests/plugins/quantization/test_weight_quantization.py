@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,32 @@ def test_a_weight_shared_by_two_layers_suits_both_biases() -> None:
     for bias, scale in ((small, 0.1), (large, 0.001)):
         integers, _ = record.bias(bias, np.float32(scale))
         assert np.abs(integers.astype(np.int64)).max() <= 2**30 + 64
+
+
+def test_groups_share_scales_and_each_has_a_bias_of_its_own() -> None:
+    numbers_ = scaled(numbers(2, 6), [0, -9]).reshape(4, 3, 1)  # four inputs, three outputs of each of two groups
+    numbers_[:, 1] *= np.float32(1e-9)
+    record, biases = Weight(value(numbers_, "w"), 1, groups=2), np.array([0, 0, 1, 0, 50, 0], np.float32)
+    bias = value(biases, "b")
+    record.add_bias(bias, np.float32(0.01))
+    record.settle(SCHEME)
+    integers, scales = record.bias(bias, np.float32(0.01))
+    assert (record.scales.shape, integers.shape, scales.shape, record.raised) == ((3,), (6,), (6,), 1)
+    np.testing.assert_array_equal(scales[:3], scales[3:])
+    np.testing.assert_allclose(integers * scales, biases, atol=float(scales.max()))
+    nearest, _ = record.integers(SCHEME, "nearest")
+    moved, _ = record.integers(SCHEME, "cancelling")
+    assert nearest.shape == moved.shape == (4, 3, 1)
+    assert np.abs(moved.astype(int) - nearest).max() <= 1
+
+
+def test_no_scale_is_below_the_smallest_of_the_scheme() -> None:
+    scheme = replace(SCHEME, smallest_scale=0.25)
+    record, bias = Weight(value(scaled(numbers(4, 16), [0, 3, None, None]), "w"), 0), np.array([0, 0, 0, 1], np.float32)
+    record.add_bias(value(bias, "b"), np.float32(1))
+    record.settle(scheme)
+    assert (record.scales[0], record.scales[3], record.tiny) == (0.25, 0.25, 1)
+    assert record.scales[1] > 0.25 and record.scales[2] == 1
 
 
 def test_one_number_is_the_bias_of_every_channel() -> None:

@@ -93,6 +93,16 @@ def test_every_figure_is_there() -> None:
     assert "RANDOM" not in text
 
 
+def test_every_layer_with_weights_that_stays_float_is_named() -> None:
+    run, names = full_run(), [f"conv_{number}" for number in range(20)]
+    notes = Notes(declined=[Declined(name, "Conv", "few channels") for name in names])
+    run.steps.append(StepRecord(name="insert-qdq", options={}, notes=notes))
+    text = " ".join(TEXT.render(run).split())
+    assert f"- 20 x Conv: few channels ({', '.join(names)})" in text
+    notes.declined.append(Declined("one_more", "Conv", "few channels"))
+    assert f"- 21 x Conv: few channels ({', '.join(names)}, ...)" in " ".join(TEXT.render(run).split())
+
+
 def test_it_is_plain_and_narrow() -> None:
     text = TEXT.render(full_run())
     assert "\x1b" not in text
