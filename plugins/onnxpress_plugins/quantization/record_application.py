@@ -71,8 +71,7 @@ class ApplyRecord(ir.passes.InPlacePass):
             UnsupportedModel: The opset is too low and cannot be raised.
         """
         raised = opset.at_least(model, self._target.opset)
-        RecordedModel(model, self._target, self._path).check_names(self._records)
-        skipped = [key for key, record in self._records.items() if record.skip_fusion]
+        skipped = RecordedModel(model, self._target, self._path).unfolded(self._records)
         folded = FoldBatchNorm(self._notes, exclude_layers=skipped, ahead=False)(model).modified
         found = RecordedModel(model, self._target, self._path).find(self._records)
         application = _Application(model, self._target, self._notes)

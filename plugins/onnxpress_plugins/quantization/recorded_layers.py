@@ -63,14 +63,14 @@ class RecordedModel:
         self._nodes = {node.name: node for node in model.graph.all_nodes() if node.name}
         self._order = {node: place for place, node in enumerate(model.graph)}
 
-    def check_names(self, records: Mapping[str, LayerRecord]) -> None:
-        """See that every key names a node of the main graph.
+    def unfolded(self, records: Mapping[str, LayerRecord]) -> list[str]:
+        """The layers into which nothing may be folded, by name; every key is looked up.
 
         Raises:
-            InvalidOption: One does not.
+            InvalidOption: One does not name a node of the main graph.
         """
-        for key in records:
-            self._place(key)
+        names = {key: self._place(key)[0].name or "" for key in records}
+        return [names[key] for key, record in records.items() if record.skip_fusion]
 
     def find(self, records: Mapping[str, LayerRecord]) -> list[Recorded]:
         """The entries that quantise something, in the order of the graph.

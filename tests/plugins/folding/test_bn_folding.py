@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxpress import model_files
-from onnxpress.errors import InvalidModel
+from onnxpress.errors import InvalidModel, InvalidOption
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.records import Notes
 from onnxpress.testing import apply, assert_equivalent, model
@@ -610,3 +610,20 @@ def test_a_constant_that_widens_its_input_stays() -> None:
     after, notes = apply(FOLD_BATCH_NORM, before)
     assert [node.op_type for node in after.graph] == ["Mul", "Conv"]
     assert "its constant may widen what it is combined with" in notes.declined[0].reason
+
+
+def test_layers_behind_are_left_alone_on_request() -> None:
+    before = graph("m = Mul(x, var_k) c = Conv(m, w) y = Mul(c, var_z)", **WEIGHT, var_k=(3, 1, 1), var_z=(4, 1, 1))
+    after, notes = apply(FOLD_BATCH_NORM, before, ahead=False)
+    assert ops(after) == ["Mul", "Conv"]
+    assert notes.counts == {"Mul folded into Conv": 1}
+    assert ops(apply(FOLD_BATCH_NORM, before)[0]) == ["Conv"]
+
+
+def test_layers_that_are_excluded_stay_as_they_are() -> None:
+    before = graph("c = Conv(x, w) y = BatchNormalization(c, g, b, mu, var)", **WEIGHT, **STATISTICS)
+    after, notes = apply(FOLD_BATCH_NORM, before, exclude_layers=["c"])
+    assert ops(after) == ["Conv", "BatchNormalization"]
+    assert "Conv 'c' is excluded" in reason(notes)
+    with pytest.raises(InvalidOption, match=r"exclude_layers: no node is called 'cc'; did you mean 'c'\?"):
+        apply(FOLD_BATCH_NORM, before, exclude_layers=["cc"])

@@ -227,6 +227,12 @@ def test_skip_fusion_keeps_batch_norm_and_the_weight(path: Path) -> None:
     assert "Conv 'c' is excluded" in {declined.reason for declined in notes.declined}
 
 
+def test_skip_fusion_of_a_single_input_is_that_of_its_node(path: Path) -> None:
+    before = graph(BATCH_NORM, **WEIGHTS, **NORM)
+    after, _ = applied(before, path, c__0=layer(scale_w=(), skip_fusion=True))
+    assert ops(after)["BatchNormalization"] == 1
+
+
 def test_nothing_is_folded_into_a_layer_behind(path: Path) -> None:
     before = graph("n = Mul(x, k) y = Conv(n, v)", k=numbers(4, 1, 1), v=numbers(4, 4, 1, 1))
     after, _ = applied(before, path, y=layer())
