@@ -12,6 +12,7 @@ from onnxpress.kinds import Backend
 def onnxpress_backends() -> Iterable[Backend]:
     """Every backend of this package."""
     from onnxpress_backends.ascend.deploy_writing import ASCEND_ONNX
+    from onnxpress_backends.ascend.frozen_graphs.writing import ASCEND_PB
     from onnxpress_backends.ascend.record_writing import AMCT_RECORD
     from onnxpress_backends.keras.functional_models import KERAS
     from onnxpress_backends.onnx_files import ONNX
@@ -19,4 +20,4 @@ def onnxpress_backends() -> Iterable[Backend]:
     from onnxpress_backends.tensorflow.frozen_graph import TENSORFLOW_PB
     from onnxpress_backends.tflite.writing import TFLITE
 
-    yield from (ONNX, TENSORFLOW_PB, KERAS, SAVED_MODEL, TFLITE, ASCEND_ONNX, AMCT_RECORD)
+    yield from (ONNX, TENSORFLOW_PB, KERAS, SAVED_MODEL, TFLITE, ASCEND_ONNX, ASCEND_PB, AMCT_RECORD)

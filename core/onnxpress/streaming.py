@@ -8,7 +8,7 @@ fields means nothing to a reader (protobuf's encoding guide, "Field Order").  A 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, BinaryIO, TypeGuard
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeGuard
 
 import onnx_ir as ir
 
@@ -74,7 +74,9 @@ def _body_size(weight: ir.TensorProtocol) -> int:
     return weight.nbytes if _is_raw(weight) else 0
 
 
-def _is_raw(weight: ir.TensorProtocol) -> TypeGuard[ir.TensorBase]:
+def _is_raw(
+    weight: ir.TensorProtocol,
+) -> TypeGuard[ir.Tensor[Any] | ir.ExternalTensor | ir.LazyTensor | ir.PackedTensor[Any]]:
     return isinstance(weight, _RAW) and not weight.metadata_props
 
 

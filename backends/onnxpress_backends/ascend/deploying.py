@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, pack
+from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, SMALLEST_SCALE, pack
 from onnxpress.kinds import WARNINGS_KEY
 from onnxpress.naming import Names
 from onnxpress_backends.ascend.clips import relax_clips
 from onnxpress_backends.ascend.layers import Layer, layers
 from onnxpress_backends.ascend.preparing import prepared
 from onnxpress_backends.ascend.sinking import sink_pairs
-from onnxpress_backends.ascend.steps import Step, dequantizes, refuse_odd_pair, step
+from onnxpress_backends.ascend.steps import Step, dequantizes, is_tiny, refuse_odd_pair, step, title
 from onnxpress_backends.ascend.stored_integers import activation, floats_of
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def deployed(model: ir.Model, *, batch: int | None = None) -> ir.Model:
     model = prepared(model, batch=batch)
     sink_pairs(model)
     warnings: list[str] = []
-    _Deployment(model, layers(model, warnings)).run()
+    _Deployment(model, layers(model, warnings), warnings).run()
     relax_clips(model)
     remove_unused(model)
     model.meta[WARNINGS_KEY] = warnings
@@ -58,9 +58,10 @@ def deployed(model: ir.Model, *, batch: int | None = None) -> ir.Model:
 class _Deployment:
     """A model being rewritten, in place."""
 
-    def __init__(self, model: ir.Model, found: list[Layer]) -> None:
+    def __init__(self, model: ir.Model, found: list[Layer], warnings: list[str]) -> None:
         self._model = model
         self._layers = found
+        self._warnings = warnings
         self._names = Names(model)
         self._quants: dict[tuple[ir.Value, Step], ir.Value] = {}
         self._integers: dict[ir.Node, ir.Value] = {}
@@ -92,6 +93,10 @@ class _Deployment:
             return
         quantize = activation(dequantize)
         assert quantize is not None and quantize.graph is not None
+        if is_tiny(quantize):
+            self._warnings.append(
+                f"{title(quantize)}: the scale was raised to {SMALLEST_SCALE:.3g}, for Ascend knows none so small"
+            )
         name = callers.get(key) or self._names.fresh(f"{x.name}.quant")
         attributes = [
             ir.AttrFloat32("scale", float(np.float32(1) / measured.scale)),

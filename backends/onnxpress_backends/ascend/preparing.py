@@ -50,9 +50,9 @@ def _refuse(model: ir.Model) -> None:
             f"{OPSETS.stop - 1} or below"
         )
     for value in model.graph.inputs:
-        sizes = list(value.shape or [None])
+        sizes = [None] if value.shape is None else list(value.shape)
         if not all(isinstance(size, int) for size in sizes):
-            only_batch = all(isinstance(size, int) for size in sizes[1:]) and value.shape is not None
+            only_batch = value.shape is not None and all(isinstance(size, int) for size in sizes[1:])
             way_out = "fix its batch with --batch N" if only_batch else "fix it where the model is exported"
             raise UnsupportedModel(
                 f"input {value.name!r} has the dynamic shape {value.shape}, but Ascend's quantised models are static; "
@@ -60,7 +60,10 @@ def _refuse(model: ir.Model) -> None:
             )
     nodes = list(model.graph.all_nodes())
     for node in nodes:
-        _refuse_node(node)
+        _refuse_operator(node)
+    for node in nodes:
+        if quantizes(node):
+            _refuse_integer_users(node)
     if not any(dequantizes(node) for node in nodes):
         raise UnsupportedModel(
             f"the model has no {DEQUANTIZE}, so there is nothing to deploy in integers; run recipe int8 with target "
@@ -68,7 +71,7 @@ def _refuse(model: ir.Model) -> None:
         )
 
 
-def _refuse_node(node: ir.Node) -> None:
+def _refuse_operator(node: ir.Node) -> None:
     if node.op_type in _OWN_INTEGERS or (node.domain and node.op_type.startswith("QLinear")):
         raise UnsupportedModel(
             f"{title(node)} computes in integers in a way that Ascend does not know; give it QuantizeLinear and "
@@ -78,8 +81,6 @@ def _refuse_node(node: ir.Node) -> None:
         raise UnsupportedModel(
             f"{title(node)} has weights in integers, and recurrent layers in integers are not written; leave it float"
         )
-    if quantizes(node):
-        _refuse_integer_users(node)
 
 
 def _refuse_integer_users(quantize: ir.Node) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.ascend.operators import SMALLEST_SCALE
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress_backends.ascend.moving import constant
 
@@ -30,7 +31,7 @@ class Step:
     """How a tensor is quantised: ``x = (q - offset) * scale``.
 
     Attributes:
-        scale: Positive, normal.
+        scale: The step, at least `SMALLEST_SCALE`: a finer one is raised to it, and represents zero as before.
         offset: In [-128, 127].
     """
 
@@ -106,7 +107,13 @@ def step(node: ir.Node) -> Step:
             "quantise activations per tensor"
         )
     middle = middle_of(found.zero_point.dtype, node)
-    return Step(scale=np.float32(found.scale.reshape(())), offset=int(found.zero_point.reshape(())) - middle)
+    scale = np.maximum(found.scale.reshape(()), SMALLEST_SCALE)
+    return Step(scale=np.float32(scale), offset=int(found.zero_point.reshape(())) - middle)
+
+
+def is_tiny(node: ir.Node) -> bool:
+    """Whether the scale of `node`, for which `step` gives a step, is below the least that Ascend knows."""
+    return bool((grid(node).scale < SMALLEST_SCALE).any())
 
 
 def refuse_odd_pair(quantize: ir.Node, dequantize: ir.Node) -> None:
