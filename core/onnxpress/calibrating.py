@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.ascend import record_files
+from onnxpress.ascend.configuration.reading import read
+from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
 from onnxpress.measuring.sources import open_samples, reading
@@ -18,7 +20,7 @@ from onnxpress.records import Run
 from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import ports
-from onnxpress.workflow import RecipeLike, everywhere
+from onnxpress.workflow import RecipeLike
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -35,6 +37,7 @@ def calibrate(
     preprocessing: Any = None,
     random_data: bool = False,
     step_options: Mapping[str, Any] | None = None,
+    amct_config: str | Path | None = None,
     threads: int | None = None,
     frontend: str | None = None,
     registry: Registry | None = None,
@@ -54,6 +57,8 @@ def calibrate(
         preprocessing: How image files become arrays.
         random_data: Calibrate on noise, for a smoke run.
         step_options: Values for options of the recipe's passes, by ``"pass.option"``.
+        amct_config: A configuration of AMCT, JSON or simplified text: options for the recipe's passes, and the
+            target.
         threads: Intra-op threads of onnxruntime; None leaves them to it.
         frontend: Name of the frontend; None lets the frontends say which accepts the source.
         registry: The plugins; None loads the installed ones.
@@ -73,17 +78,19 @@ def calibrate(
         raise InvalidOption(f"--record and --ranges are the same file, {record}")
     registry, progress = registry or Registry(), progress or Silent()
     chosen = find(recipe if recipe is not None else "int8" if record is None else "ascend-calibrate")
-    chosen = chosen.override(everywhere(step_options or {}, chosen, registry)).with_target(target)
+    config = None if amct_config is None else read(Path(amct_config))
+    chosen = configured(chosen, registry, step_options=step_options or {}, target=target, config=config)
     chosen = _shortened(chosen, quantise=record is not None, ranges=ranges)
     check(chosen, registry)
     reader = find_frontend(source, registry, frontend)
     (load_options,) = share(options, reading(reader))
     before = load(source, reader, load_options, progress)
+    chosen, warnings = fitted(chosen, registry, step_options=step_options or {}, config=config, model=before)
     samples = open_samples(data, ports(before.graph.inputs), preprocessing, random_data)
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
     after, run = transform(before, chosen, registry, context)
     run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
-    run.warnings += before.meta.get(WARNINGS_KEY, [])
+    run.warnings += [*warnings, *before.meta.get(WARNINGS_KEY, [])]
     if samples is not None:
         run.random_data = samples.is_random
         run.warnings += samples.notes

@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from onnxpress import __version__, files, model_files
+from onnxpress.ascend.configuration.reading import read
+from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
-from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Pass, Progress, Silent
+from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.sources import EVALUATION_BATCH, first_feeds, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, load
-from onnxpress.options import schema, share
+from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
 from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
@@ -94,6 +96,7 @@ def compress(
     random_data: bool = False,
     target: str | None = None,
     step_options: Mapping[str, Any] | None = None,
+    amct_config: str | Path | None = None,
     bench: bool = False,
     threads: int | None = None,
     frontend: str | None = None,
@@ -117,6 +120,8 @@ def compress(
         target: Name of the target; None leaves the recipe's.
         step_options: Values for options of the recipe's passes, by ``"pass.option"``; ``"*.option"`` is for every
             pass that has it.
+        amct_config: A configuration of AMCT, JSON or simplified text: options for the recipe's passes, and the
+            target.
         bench: Also time both models.
         threads: Intra-op threads of onnxruntime; None leaves them to it, and times with one.
         frontend: Name of the frontend; None lets the frontends say which accepts the source.
@@ -135,11 +140,12 @@ def compress(
     writer = None if out is None else find_backend(out, registry, backend)
     owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
     load_options, *emit_options = share(options, *owners)
-    chosen = find(recipe)
-    chosen = chosen.override(everywhere(step_options or {}, chosen, registry)).with_target(target)
+    config = None if amct_config is None else read(Path(amct_config))
+    chosen = configured(find(recipe), registry, step_options=step_options or {}, target=target, config=config)
     check(chosen, registry)
     classes = labels_of(labels)
     before = load(source, reader, load_options, progress)
+    chosen, warnings = fitted(chosen, registry, step_options=step_options or {}, config=config, model=before)
     inputs = ports(before.graph.inputs)
     samples = open_samples(data, inputs, preprocessing, random_data)
     tests = samples if evaluation is None else open_samples(evaluation, inputs, preprocessing, False)
@@ -148,7 +154,7 @@ def compress(
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
     after.producer_name, after.producer_version = "onnxpress", __version__
     run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
-    run.warnings += before.meta.get(WARNINGS_KEY, [])
+    run.warnings += [*warnings, *before.meta.get(WARNINGS_KEY, [])]
     if samples is not None:
         run.random_data = samples.is_random
         run.warnings += samples.notes
@@ -176,26 +182,6 @@ def _compare(
     reference = Session(before, threads=threads)
     deployed = Session(after, optimize=True, threads=threads)
     return compare(reference, deployed, tests.batches(EVALUATION_BATCH), labels=labels, progress=progress)
-
-
-def everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
-    """``*.option`` spelt out for every pass of `recipe` that has the option.
-
-    Raises:
-        InvalidOption: No pass has it.
-    """
-    spelt: dict[str, Any] = {}
-    for key, value in options.items():
-        wildcard, _, name = key.partition(".")
-        if wildcard != "*":
-            spelt[key] = value
-            continue
-        passes = {step.name: schema(registry.get(Pass, step.name).build) for step in recipe.steps}
-        having = [step for step, known in passes.items() if name in {option.name for option in known}]
-        if not having:
-            raise InvalidOption(f"no pass of recipe {recipe.name!r} has an option {name!r}")
-        spelt.update({f"{step}.{name}": value for step in having})
-    return spelt
 
 
 def find_backend(out: str | Path, registry: Registry, name: str | None = None) -> Backend:

@@ -35,6 +35,7 @@ Examples:
 )
 @shared_options.target
 @shared_options.settings
+@shared_options.amct_config
 @shared_options.threads
 @shared_options.frontend
 @shared_options.as_json

@@ -33,6 +33,7 @@ Examples:
 @shared_options.labels
 @shared_options.target
 @shared_options.settings
+@shared_options.amct_config
 @click.option("--bench/--no-bench", default=True, show_default=True, help="Time both models at one thread.")
 @shared_options.threads
 @shared_options.frontend

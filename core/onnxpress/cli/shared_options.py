@@ -23,6 +23,11 @@ settings = click.option(
     metavar="PASS.OPTION=VALUE",
     help="Change an option of a pass; * as PASS means every pass that has it.",
 )
+amct_config = click.option(
+    "--amct-config",
+    metavar="FILE",
+    help="AMCT's quant config (JSON, or simplified text): options for the recipe's passes, and the target.",
+)
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of onnxruntime.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 random_data = click.option(

@@ -1,0 +1,94 @@
+"""A recipe as the user wants it: with the options and the target given, and what a configuration of AMCT says.
+
+Options that are given win over the configuration, and the configuration over the recipe.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from onnxpress.data.feeding import fixed_rows
+from onnxpress.errors import InvalidOption
+from onnxpress.kinds import Pass
+from onnxpress.options import schema
+from onnxpress.recipe import Recipe
+from onnxpress.registry import Registry
+from onnxpress.runtime import ports
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from onnxpress.ascend.configuration.amct_config import AmctConfig
+
+
+def configured(
+    recipe: Recipe,
+    registry: Registry,
+    *,
+    step_options: Mapping[str, Any],
+    target: str | None,
+    config: AmctConfig | None = None,
+) -> Recipe:
+    """The recipe with all that can be said before the model is there.
+
+    Args:
+        recipe: As it is written.
+        registry: Where passes are looked up.
+        step_options: Values by ``"pass.option"``; ``"*.option"`` is for every pass that has it.
+        target: Name of the target; None leaves it to the configuration, or else to the recipe.
+        config: What AMCT would be told, if anything.
+
+    Raises:
+        InvalidOption: The recipe has no such pass or option, for instance as it quantises nothing.
+    """
+    if config is not None:
+        options = config.options([step.name for step in recipe.steps])
+        recipe = recipe.override(_everywhere(options, recipe, registry)).with_target(config.target)
+    return recipe.override(_everywhere(step_options, recipe, registry)).with_target(target)
+
+
+def fitted(
+    recipe: Recipe, registry: Registry, *, step_options: Mapping[str, Any], config: AmctConfig | None, model: ir.Model
+) -> tuple[Recipe, list[str]]:
+    """The recipe with what only the model tells: how many samples a configuration's batches are.
+
+    Args:
+        recipe: The `configured` one.
+        registry: Where passes are looked up.
+        step_options: As for `configured`.
+        config: As for `configured`.
+        model: The model, as it is loaded.
+
+    Returns:
+        The recipe, and sentences that the user must see.
+
+    Raises:
+        InvalidRecipe: The configuration is not for this model.
+    """
+    if config is None:
+        return recipe, []
+    warnings = config.check(model)
+    if any(key.endswith(".samples") for key in step_options):
+        return recipe, warnings
+    batch = next(filter(None, map(fixed_rows, ports(model.graph.inputs))), None)
+    samples, explained = config.limit(batch)
+    if samples is not None:
+        recipe = recipe.override(_everywhere({"*.samples": samples}, recipe, registry))
+    return recipe, [*warnings, *explained]
+
+
+def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
+    """``*.option`` spelt out for every pass of `recipe` that has the option."""
+    spelt: dict[str, Any] = {}
+    for key, value in options.items():
+        wildcard, _, name = key.partition(".")
+        if wildcard != "*":
+            spelt[key] = value
+            continue
+        passes = {step.name: schema(registry.get(Pass, step.name).build) for step in recipe.steps}
+        having = [step for step, known in passes.items() if name in {option.name for option in known}]
+        if not having:
+            raise InvalidOption(f"no pass of recipe {recipe.name!r} has an option {name!r}")
+        spelt.update({f"{step}.{name}": value for step in having})
+    return spelt
