@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnxpress.ascend.record_files import LayerRecord
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.ascend.layers import Layer, layers
+from onnxpress_backends.ascend.sinking import sink_pairs
 from onnxpress_backends.ascend.steps import dequantizes, name_of, step, title
 from onnxpress_backends.ascend.stored_integers import activation
 
@@ -34,6 +35,8 @@ def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
         InvalidModel: A scale is not positive and finite.
         UnsupportedModel: Nothing is quantised, or a layer is quantised as Ascend cannot say it.
     """
+    model = model.clone()
+    sink_pairs(model)
     found = {layer.cube: layer for layer in layers(model, warnings)}
     inside = {layer.pad for layer in found.values()}
     records: dict[str, LayerRecord] = {}
