@@ -82,6 +82,31 @@ class Comparison:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """What the integers of a deploy model gave.
+
+    Attributes:
+        profile: Whose arithmetic.
+        samples: How many were run.
+        layers: Operators that the file has in integers.
+        rolled_back: Those that run in floating point all the same.
+        overflows: Accumulators that left 32 bits, by operator.
+        comparisons: This model (B) against others (A), by what those are.
+        accuracy: Share of the samples that are classified right; None without labels.
+        outputs: The file with the outputs; None when none was asked for.
+    """
+
+    profile: str
+    samples: int
+    layers: int
+    rolled_back: tuple[str, ...]
+    overflows: Mapping[str, int]
+    comparisons: Mapping[str, Comparison]
+    accuracy: float | None = None
+    outputs: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Latency:
     """Time of one model: median and minimum of the timed runs, in milliseconds."""
 

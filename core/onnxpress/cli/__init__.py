@@ -17,6 +17,7 @@ COMMANDS = {
     "convert": "Bring a model to ONNX, or from there to TensorFlow or TFLite.",
     "compress": "Take a model through a recipe, for example int8.",
     "calibrate": "Find the scales of a model and write them, without a model.",
+    "simulate": "Tell what an Ascend deploy model gives on the device.",
     "compare": "Compare the outputs of two models on data.",
     "bench": "Time one model, or two against each other.",
     "inspect": "Tell what is in a model.",

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from onnxpress.records import Benchmark, Comparison, Inspection, Kernels, PortShape
+    from onnxpress.records import Benchmark, Comparison, Inspection, Kernels, PortShape, Simulation
 
 _KINDS = ("integer", "float", "convert", "other")
 
@@ -34,6 +34,20 @@ def comparison_table(comparison: Comparison) -> str:
     if comparison.accuracy_a is not None and comparison.accuracy_b is not None:
         lines.append(f"accuracy: A {comparison.accuracy_a:.2%}, B {comparison.accuracy_b:.2%}")
     return "\n".join(lines)
+
+
+def simulation_table(simulation: Simulation) -> str:
+    """What ran how, a comparison with each reference, the accuracy."""
+    lines = [f"profile {simulation.profile}: {simulation.layers} layers in integers, {simulation.samples} samples"]
+    if simulation.rolled_back:
+        lines.append(f"rolled back to floating point: {', '.join(simulation.rolled_back)}")
+    for name, comparison in simulation.comparisons.items():
+        lines.append(f"\nagainst {name} (A):\n{comparison_table(comparison)}")
+    if simulation.accuracy is not None:
+        lines.append(f"accuracy: {simulation.accuracy:.2%}")
+    for name, number in simulation.overflows.items():
+        lines.append(f"warning: {number} accumulators of {name} left 32 bits and wrapped around")
+    return "\n".join([*lines, *([f"outputs: {simulation.outputs}"] if simulation.outputs else [])])
 
 
 def benchmark_table(benchmark: Benchmark) -> str:

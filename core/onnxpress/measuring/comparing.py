@@ -17,7 +17,7 @@ from onnxpress.records import Comparison
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from onnxpress.kinds import Feeds, Runner
+    from onnxpress.kinds import Feeds, Port, Runner
 
 
 def compare(
@@ -41,31 +41,61 @@ def compare(
         UnsupportedModel: Inputs or outputs of the models do not correspond.
         InvalidData: There are no samples, or labels do not fit them.
     """
-    renamed = match(a.inputs, b.inputs, "input")
-    pairs = match(a.outputs, b.outputs, "output")
-    differences = {name: Difference(name) for name in pairs}
-    known = None if labels is None else np.asarray(labels, dtype=np.int64)
-    samples = batch = 0
+    renamed, tally = match(a.inputs, b.inputs, "input"), Tally(a.outputs, b.outputs, labels=labels)
     with (progress or Silent()).task("compare", operator.length_hint(data) or None) as advance:
         for feeds in data:
-            outputs_a = a.run(feeds)
             outputs_b = b.run({renamed[name]: array for name, array in feeds.items()})
-            batch = batch_size(feeds)
-            classes = None if known is None else known[samples : samples + batch]
-            for name, other in pairs.items():
-                differences[name].update(outputs_a[name], outputs_b[other], classes)
-            samples += batch
+            tally.update(a.run(feeds), outputs_b, batch_size(feeds))
             advance()
-    if not samples:
-        raise InvalidData("comparing needs samples; the data hold none")
-    if known is not None and not 0 <= len(known) - samples < max(batch, 1):
-        raise InvalidData(f"there are {len(known)} labels for {samples} samples")
-    scores = next((difference for difference in differences.values() if difference.scores), None)
-    if known is not None and scores is None:
-        raise InvalidData(f"labels need an output with one score per class; the outputs are {', '.join(pairs)}")
-    return Comparison(
-        samples=samples,
-        outputs=tuple(difference.result() for difference in differences.values()),
-        accuracy_a=scores.right_a / samples if scores and known is not None else None,
-        accuracy_b=scores.right_b / samples if scores and known is not None else None,
-    )
+    return tally.result()
+
+
+class Tally:
+    """The difference between the outputs of models A and B, one batch after the other.
+
+    Args:
+        a: Outputs of the reference.
+        b: Outputs of the other model.
+        labels: Class of each sample.
+
+    Raises:
+        UnsupportedModel: The outputs do not correspond.
+    """
+
+    def __init__(
+        self, a: Sequence[Port], b: Sequence[Port], *, labels: Sequence[int] | NDArray[np.int64] | None = None
+    ) -> None:
+        self._pairs = match(a, b, "output")
+        self._differences = {name: Difference(name) for name in self._pairs}
+        self._labels = None if labels is None else np.asarray(labels, dtype=np.int64)
+        self._samples = self._batch = 0
+
+    def update(self, outputs_a: Feeds, outputs_b: Feeds, samples: int) -> None:
+        """Take what both gave for the next `samples` samples."""
+        self._batch = samples
+        classes = None if self._labels is None else self._labels[self._samples : self._samples + samples]
+        for name, other in self._pairs.items():
+            self._differences[name].update(outputs_a[name], outputs_b[other], classes)
+        self._samples += samples
+
+    def result(self) -> Comparison:
+        """The measures of all that was seen.
+
+        Raises:
+            InvalidData: There were no samples, or labels do not fit them.
+        """
+        labels, samples = self._labels, self._samples
+        if not samples:
+            raise InvalidData("comparing needs samples; the data hold none")
+        if labels is not None and not 0 <= len(labels) - samples < max(self._batch, 1):
+            raise InvalidData(f"there are {len(labels)} labels for {samples} samples")
+        scores = next((difference for difference in self._differences.values() if difference.scores), None)
+        if labels is not None and scores is None:
+            outputs = ", ".join(self._pairs)
+            raise InvalidData(f"labels need an output with one score per class; the outputs are {outputs}")
+        return Comparison(
+            samples=samples,
+            outputs=tuple(difference.result() for difference in self._differences.values()),
+            accuracy_a=scores.right_a / samples if scores and labels is not None else None,
+            accuracy_b=scores.right_b / samples if scores and labels is not None else None,
+        )

@@ -62,11 +62,11 @@ class Simulator:
         RemoveUnusedNodesPass()(form)
         self._session = Session(form, threads=threads)
         self.inputs = self._session.inputs
-        self._counters = {port.name for port in self._session.outputs[len(given) :]} - set(probes)
-        self.outputs = tuple(port for port in self._session.outputs if port.name not in self._counters)
+        self.outputs = self._session.outputs[: len(given)]
+        self._counters = {port.name for port in self._session.outputs[len(given) :]} - {*probes}
 
     def run(self, feeds: Feeds) -> dict[str, Array]:
-        """Outputs and probes by name for one batch of inputs by name.
+        """Outputs, and probes, by name for one batch of inputs by name.
 
         Raises:
             InvalidData: onnxruntime cannot run the model on these feeds.
