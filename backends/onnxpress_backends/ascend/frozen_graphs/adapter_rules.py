@@ -57,29 +57,39 @@ def anti_quant(call: Call) -> Laid:
 
 def conv(call: Call) -> Laid:
     """Conv; depthwise or in groups, too."""
-    group, kernel, rank = call.attribute("group", 1), call.sizes(1), call.rank(0)
+    layer = IntegerLayer(call.node, call.scope)
+    group, kernel = layer.attribute("group", 1), layer.sizes(1)
     if group == 1:
-        return _layer(call, convolution.conv)
-    if rank == 5:
-        call.refuse("Ascend runs no convolution in groups over three axes in integers; leave it float")
-    if kernel[1] > 1:
-        return _grouped(IntegerLayer(call.node, call.scope))
-    strides, dilations = (call.attribute(name) or [1] for name in ("strides", "dilations"))
-    if len(set(strides)) > 1 and max(dilations) == 1:
-        call.refuse("TensorFlow's depthwise convolution has one stride for both axes; leave it float")
-    return _layer(call, convolution.conv, offsets_axis=2)
+        return _named(layer, convolution.conv)
+    if layer.rank(0) == 5:
+        layer.refuse("Ascend runs no convolution in groups over three axes in integers; leave it float")
+    return _depthwise(layer) if kernel[1] == 1 else _grouped(layer)
+
+
+def _depthwise(layer: IntegerLayer) -> Laid:
+    """TensorFlow's kernel has one stride for both axes: of two, every step is made and some results are taken."""
+    layer.offsets_axis = 2
+    strides, dilations = (layer.attribute(name) or [1] for name in ("strides", "dilations"))
+    if len(set(strides)) == 1 or max(dilations) > 1:
+        return _named(layer, convolution.conv)
+    befores, afters = zip(*window(layer, layer.sizes(1)[2:]).pads, strict=True)
+    pads = [int(np.asarray(pad.known)) for pad in (*befores, *afters)]
+    layer.told = {"auto_pad": "NOTSET", "pads": pads, "strides": [1] * len(strides)}
+    result, layout = _named(layer, convolution.conv)
+    return Laid(convolution.every(layer, result, strides), layout)
 
 
 def conv_transpose(call: Call) -> Laid:
     """ConvTranspose over one or two axes."""
-    if call.attribute("group", 1) > 1:
-        call.refuse("GE knows no transposed convolution in groups among TensorFlow's layers; leave it float")
-    return _layer(call, transposed_convolution.conv_transpose, offsets_axis=2)
+    layer = IntegerLayer(call.node, call.scope, offsets_axis=2)
+    if layer.attribute("group", 1) > 1:
+        layer.refuse("GE knows no transposed convolution in groups among TensorFlow's layers; leave it float")
+    return _named(layer, transposed_convolution.conv_transpose)
 
 
 def gemm(call: Call) -> Laid:
     """Gemm, its flags at their defaults: a product and a bias."""
-    product = _layer(call, matrix_products.mat_mul)
+    product = _named(IntegerLayer(call.node, call.scope), matrix_products.mat_mul)
     return _biased(IntegerLayer(call.node, call.scope), product, call.value(2)) if call.has(2) else product
 
 
@@ -95,16 +105,6 @@ def _biased(call: IntegerLayer, product: Laid, stored: Value) -> Laid:
     addend = call.bias_of(stored).weight(Arrangement(view=(size,), perm=(0,), shape=(size,)))
     op = "Add" if product.tensor.node.op == "BatchMatMulV2" else "BiasAdd"
     return Laid(call.emit(op, product.tensor, addend), product.layout)
-
-
-def average_pool(call: Call) -> Laid:
-    """AveragePool."""
-    return _layer(call, pooling.average_pool)
-
-
-def mat_mul(call: Call) -> Laid:
-    """MatMul by a constant."""
-    return _layer(call, matrix_products.mat_mul)
 
 
 def pad(call: Call) -> Laid:
@@ -131,16 +131,18 @@ class _Filled(Call):
         return self.fill if index == 2 else super().value(index)
 
 
-def _layer(call: Call, rule: Rule, *, offsets_axis: int = 3) -> Laid:
-    """What a rule of TensorFlow's makes of a layer; the operator itself takes the layer's name."""
-    layer = IntegerLayer(call.node, call.scope, offsets_axis=offsets_axis)
+def _layer(rule: Rule) -> Rule:
+    """What a rule of TensorFlow's makes of a layer."""
+    return lambda call: _named(IntegerLayer(call.node, call.scope), rule)
+
+
+def _named(layer: IntegerLayer, rule: Rule) -> Laid:
+    """The same, the operator named after the layer."""
     result = rule(layer)
-    if not isinstance(result, Laid):
-        result = Laid(cast(Tensor, result), None)
     for node in layer.made:
         if node.op in CUBES:
-            node.name = call.graph.unique(call.node.name or node.name)
-    return result
+            node.name = layer.graph.unique(layer.node.name or node.name)
+    return result if isinstance(result, Laid) else Laid(cast(Tensor, result), None)
 
 
 def _grouped(call: IntegerLayer) -> Laid:
@@ -177,11 +179,11 @@ _BY_NAME: Mapping[str, Rule] = {
     DEQUANT: dequant,
     QUANT: quant,
     BIAS: bias,
-    "AveragePool": average_pool,
+    "AveragePool": _layer(pooling.average_pool),
     "Conv": conv,
     "ConvTranspose": conv_transpose,
     "Gemm": gemm,
-    "MatMul": mat_mul,
+    "MatMul": _layer(matrix_products.mat_mul),
     "Pad": pad,
 }
 

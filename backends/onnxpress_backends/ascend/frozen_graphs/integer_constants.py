@@ -7,9 +7,10 @@ it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -28,9 +29,20 @@ class IntegerLayer(Call):
 
     Attributes:
         offsets_axis: The axis of an arranged weight of rank 4 that has an offset for each channel.
+        told: Attributes that the rule is told instead of the node's.
     """
 
-    offsets_axis: int = 3
+    offsets_axis: int = field(default=3, kw_only=True)
+    told: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+
+    @property
+    def op_type(self) -> str:
+        """The operator in ONNX."""
+        return self.node.op_type
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """An attribute's value; `default` when it is not given."""
+        return self.told[name] if name in self.told else super().attribute(name, default)
 
     def value(self, index: int) -> Value:
         """Input `index`; the weight (input 1) and the bias (input 2) as floats."""

@@ -43,11 +43,17 @@ def _quantise_later(graph: Graph, quant: Node) -> list[Node]:
     later = quant
     if len(readers) > 1:
         later = graph.add(QUANT, quant.inputs[0], name=quant.name, **quant.attrs)
-    mover.inputs = (quant.inputs[0], *mover.inputs[1:])
-    later.inputs = (Tensor(mover),)
+    inputs = (quant.inputs[0], *mover.inputs[1:])
+    twin = next((node for node in graph.nodes if node.inputs == inputs and _same(node, mover)), mover)
+    mover.inputs = inputs
+    later.inputs = (Tensor(twin),)
     for node in moved:
         _replace(node, Tensor(mover), Tensor(later))
     return list({quant: None, later: None})
+
+
+def _same(node: Node, other: Node) -> bool:
+    return node.op == other.op and node.attrs == other.attrs
 
 
 def _moves(graph: Graph, node: Node) -> bool:

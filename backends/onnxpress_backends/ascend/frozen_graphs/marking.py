@@ -10,6 +10,7 @@ import onnx_ir as ir
 
 from onnxpress.ascend.layers import Layer, layers
 from onnxpress.ascend.operators import OPERATORS
+from onnxpress.errors import UnsupportedModel
 
 DOMAIN = "onnxpress.ascend"
 """The domain of the nodes of layers."""
@@ -19,7 +20,17 @@ BIAS = "Bias"
 
 
 def marked(model: ir.Model) -> ir.Model:
-    """A copy of a deploy model in which every node of a layer, and every other of Ascend's, is of `DOMAIN`."""
+    """A copy of a deploy model in which every node of a layer, and every other of Ascend's, is of `DOMAIN`.
+
+    Raises:
+        UnsupportedModel: A layer stands inside of a branch or a loop.
+    """
+    for node in model.graph.all_nodes():
+        if node.op_type in OPERATORS and node.graph is not model.graph:
+            raise UnsupportedModel(
+                f"node {node.name!r} ({node.op_type}) stands inside of an If, a Loop or a Scan, where GE does not look "
+                "for layers of a TensorFlow graph; leave what is inside float"
+            )
     model = model.clone()
     found = list(layers(model))
     for node in model.graph.all_nodes():

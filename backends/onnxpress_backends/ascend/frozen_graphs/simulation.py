@@ -9,7 +9,10 @@ the node are those of the function.  What they compute is what the kernels of th
     AscendDequant       x * deq_scale[c]                                        no shift; the area is a detour of 1
     AscendAntiQuant     x * scale
 
-A float attribute becomes a tensor through the one operator that multiplies by an attribute, LeakyRelu of -1.
+A float attribute becomes a tensor through the one operator that multiplies by an attribute, LeakyRelu of -1.  Grappler
+would draw a product by a constant into the weights of the convolution next to it, and into another such product, which
+changes the last bit; an axis that comes and goes keeps them apart, and moves
+nothing.
 """
 
 from __future__ import annotations
@@ -53,7 +56,7 @@ def function(op: str) -> Any:
 
 def _quant(body: Function, x: Tensor) -> Tensor:
     offset = _number(body, "offset")
-    rounded = _rounded(body, _node(body, "Mul", x, _number(body, "scale")))
+    rounded = _rounded(body, _scaled(body, x, _number(body, "scale")))
     shifted = _node(body, "AddV2", rounded, offset)
     return _node(body, "Sub", _node(body, "ClipByValue", shifted, _const(body, -128), _const(body, 127)), offset)
 
@@ -75,11 +78,20 @@ def _dequant(body: Function, x: Tensor, words: Tensor) -> Tensor:
     halves = _node(body, "Bitcast", words, type=DType.FLOAT)
     low = [body.constant(np.array(pair, np.int32)) for pair in ((0, 0), (0, 1), (1, 1))]
     scales = _node(body, "StridedSlice", halves, *low, begin_mask=1, end_mask=1, shrink_axis_mask=2)
-    return _node(body, "Mul", x, scales)
+    return _scaled(body, x, scales)
 
 
 def _anti_quant(body: Function, x: Tensor) -> Tensor:
-    return _node(body, "Mul", x, _number(body, "scale"))
+    return _scaled(body, x, _number(body, "scale"))
+
+
+def _scaled(body: Function, x: Tensor, scales: Tensor) -> Tensor:
+    return _apart(body, _node(body, "Mul", _apart(body, x), scales))
+
+
+def _apart(body: Function, x: Tensor) -> Tensor:
+    """The same tensor; grappler does not see through it."""
+    return _node(body, "Squeeze", _node(body, "ExpandDims", x, body.constant(np.array(0, np.int32))), squeeze_dims=[0])
 
 
 _BODIES: Mapping[str, Callable[..., Tensor]] = {

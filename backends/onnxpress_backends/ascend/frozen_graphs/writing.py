@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from onnxpress.kinds import Backend
+from onnxpress.kinds import WARNINGS_KEY, Backend
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -17,41 +17,46 @@ def emit(
     """Write `model`, quantised, to `path` as a frozen graph for ATC (``--framework=3``), atomically.
 
     Args:
-        model: A model with QuantizeLinear and DequantizeLinear; it is not changed.
+        model: A model with QuantizeLinear and DequantizeLinear; only its `meta` is changed: it gets what the user must
+            know, under `WARNINGS_KEY`.
         path: Where the file goes.
         library: The file says by functions of TensorFlow's what Ascend's operators compute, so that TensorFlow runs
             it; False for readers that take no functions.
         nhwc: Inputs and outputs of rank 4 and 5 have their channels last; False keeps ONNX's order.
-        batch: Size of the first dimension of every input where it is not fixed.
+        batch: Samples that go in at a time, where the model leaves that open.
 
     Returns:
         The file written.
 
     Raises:
-        UnsupportedModel: The model has a quantisation or a layer that Ascend does not run in integers, an operator
-            that cannot go to TensorFlow, or a dimension that is not fixed; or the graph passes 2 GB.
+        InvalidModel: A scale is not positive and finite, or GE would not recognise what was written.
+        InvalidOption: `batch` contradicts the model.
+        UnsupportedModel: Ascend or TensorFlow cannot say what the model says, or it passes 2 GB; the message names the
+            node and why.
         OnnxpressError: The place cannot be written.
     """
     from onnxpress.ascend.operators import OPERATORS
     from onnxpress.files import atomic
-    from onnxpress.opset import at_least
     from onnxpress_backends.ascend.deploying import deployed
     from onnxpress_backends.ascend.frozen_graphs.adapter_rules import RULES
+    from onnxpress_backends.ascend.frozen_graphs.checking import check
     from onnxpress_backends.ascend.frozen_graphs.integer_spans import clear
     from onnxpress_backends.ascend.frozen_graphs.marking import marked
     from onnxpress_backends.ascend.frozen_graphs.simulation import function
     from onnxpress_backends.tensorflow.graphs import graph_def
-    from onnxpress_backends.tensorflow.preparing import OLDEST, lowered
+    from onnxpress_backends.tensorflow.graphs.protos import protos
+    from onnxpress_backends.tensorflow.preparing import lowered
 
-    model = model.clone()
-    at_least(model, OLDEST)
-    graph = lowered(marked(deployed(model, batch=batch)), nhwc=nhwc, special=RULES)
+    deploy = deployed(model, batch=batch)
+    graph = lowered(marked(deploy), nhwc=nhwc, special=RULES)
     clear(graph)
     operators = sorted({node.op for node in graph.nodes if node.op in OPERATORS})
     functions = [function(op) for op in operators] if library else []
-    with atomic(path) as staged, staged.open("wb") as file:
-        graph_def.write(graph, file, library=functions)
-        # check(staged)
+    with atomic(path) as staged:
+        with staged.open("wb") as file:
+            graph_def.write(graph, file, library=functions)
+        check(protos().graph.GraphDef.FromString(staged.read_bytes()), name=str(path))
+    model.meta[WARNINGS_KEY] = deploy.meta[WARNINGS_KEY]
     return [path]
 
 

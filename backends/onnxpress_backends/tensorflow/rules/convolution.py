@@ -107,10 +107,11 @@ def _undilated(call: Call, tensor: Tensor, slide: Window, convolve: Convolve) ->
     pictures = call.emit("SpaceToBatchND", tensor, block, pads.tensor)
     pictures = convolve(pictures, (1,) * slide.rank, "VALID")
     result = call.emit("BatchToSpaceND", pictures, block, crops.tensor)
-    return _every(call, result, slide.strides)
+    return every(call, result, slide.strides)
 
 
-def _every(call: Call, tensor: Tensor, strides: Sequence[int]) -> Tensor:
+def every(call: Call, tensor: Tensor, strides: Sequence[int]) -> Tensor:
+    """Every so many elements along the spatial axes, channels last."""
     if all(step == 1 for step in strides):
         return tensor
     nothing, everything = [0] * (len(strides) + 2), (1 << len(strides) + 2) - 1
