@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import onnx_ir as ir
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PROTOBUF_LIMIT = 2_000_000_000
 """Bytes of weights above which a model is written with external data; protobuf itself ends at 2**31."""
 
+_SMALL = 1024  # bytes up to which an external tensor comes into memory
 _UNKNOWN_DOMAIN = "onnxpress.unknown"
 """The checker passes over operators of domains that it does not know."""
 
@@ -26,7 +27,8 @@ _UNKNOWN_DOMAIN = "onnxpress.unknown"
 def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
     """Read an ONNX file; external weights stay on disk, memory-mapped: leave the files there while the model is used.
 
-    External tensors of attributes come into memory, for whatever moves or writes weights looks at initialisers alone.
+    External tensors of attributes come into memory, for whatever moves or writes weights looks at initialisers alone;
+    so do small ones, such as the shapes that inference reads.
 
     Args:
         path: The file.
@@ -46,9 +48,12 @@ def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
     model = from_proto(proto, name=os.fspath(path))
     for graph in model.graphs():
         ir.external_data.set_base_dir(graph, path.absolute().parent)
-    for tensor in _initializers(model):
-        if isinstance(tensor, ir.ExternalTensor):
-            _check_extent(tensor, path)
+    for graph in model.graphs():
+        for value in graph.initializers.values():
+            if isinstance(value.const_value, ir.ExternalTensor):
+                _check_extent(value.const_value, path)
+                if value.const_value.nbytes <= _SMALL:
+                    value.const_value = _in_memory(value.const_value)
     _read_attributes(model, path)
     return model
 
@@ -253,8 +258,11 @@ def _read_attributes(model: ir.Model, path: Path) -> None:
                 if attribute.type == ir.AttributeType.TENSOR and isinstance(tensor, ir.ExternalTensor):
                     tensor.base_dir = path.absolute().parent
                     _check_extent(tensor, path)
-                    copy = ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
-                    node.attributes[name] = ir.AttrTensor(name, copy)
+                    node.attributes[name] = ir.AttrTensor(name, _in_memory(tensor))
+
+
+def _in_memory(tensor: ir.ExternalTensor) -> ir.Tensor[Any]:
+    return ir.Tensor(tensor.numpy().copy(), dtype=tensor.dtype, name=tensor.name)
 
 
 def _check_extent(tensor: ir.ExternalTensor, path: Path) -> None:

@@ -38,6 +38,9 @@ _OPSET = 13
 _ELSEWHERE = "onnxpress.ascend"
 _FAR = 1e-6
 
+_AMCT = ".output0"
+"""How AMCT's own names of tensors end; the operator in front then has the name that the user knows."""
+
 
 def read_deploy(model: ir.Model, *, name: str = "the model") -> list[str]:
     """Replace Ascend's operators in `model`, in place.
@@ -148,7 +151,7 @@ class _Reading:
             result = self._insert(dequant, "Relu", result)
         if dequant.attributes.get_int("dtype", 0):
             result = self._insert(dequant, "Cast", result, to=ir.DataType.FLOAT16.value)
-        self._replace(dequant, result, keep_name=dequant.outputs[0].name != f"{dequant.name}.output0")
+        self._replace(dequant, result, keep_name=not (dequant.outputs[0].name or "").endswith(_AMCT))
 
     def _read_quant(self, quant: ir.Node, step: np.float32) -> None:
         value, graph = quant.inputs[0], quant.graph

@@ -74,11 +74,17 @@ def number_constant(value: ir.Value | None) -> NDArray[Any] | None:
     """The numbers of an initialiser that nobody can override, or of a Constant; None for what is computed."""
     if value is None or value.is_graph_input():
         return None
-    tensor = value.const_value if value.is_initializer() else ir.convenience.get_const_tensor(value)
+    tensor = value.const_value if value.is_initializer() else _constant(value.producer())
     if tensor is None or tensor.dtype == ir.DataType.STRING:
         return None
     numbers: NDArray[Any] = tensor.numpy()
     return numbers if numbers.dtype.kind in "fi" else None
+
+
+def _constant(node: ir.Node | None) -> ir.TensorProtocol | None:
+    if node is None or node.op_type != "Constant" or node.domain or "value" not in node.attributes:
+        return None
+    return node.attributes["value"].as_tensor()
 
 
 def _has_one_user(node: ir.Node) -> bool:

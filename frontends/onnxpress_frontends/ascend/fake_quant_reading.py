@@ -60,7 +60,7 @@ def read_fake_quant(model: ir.Model) -> list[str]:
     """
     if model.opset_imports.get("") not in OPSETS or not any(map(chain_ending, model.graph.all_nodes())):
         return []
-    settle_constants(model)
+    settle_constants(model, weights=ir.DataType.FLOAT)
     parts, left = Parts(model), []
     understood: list[tuple[Chain, list[_Use]]] = []
     for chain in [chain for node in model.graph.all_nodes() if (chain := chain_ending(node))]:
@@ -183,10 +183,7 @@ def _become_quant(chain: Chain) -> None:
 
 def _become(node: ir.Node, op: str, inputs: list[ir.Value | None], **attributes: float | int | str) -> None:
     """Turn `node` into another operator under AMCT's name for that."""
-    name, output = _named(node), node.outputs[0]
-    if output.name == f"{node.name}.output0" and not output.is_graph_output():
-        output.name = f"{name}.output0"
-    node.name, node.op_type = name, op
+    node.name, node.op_type = _named(node), op
     node.resize_inputs(len(inputs))
     for index, value in enumerate(inputs):
         node.replace_input_with(index, value)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from copy import copy
 from typing import Any, cast
 
 import onnx_ir as ir
 
+from onnxpress.ascend.constant_weights import named
 from onnxpress.naming import Names
 
 
@@ -19,11 +19,9 @@ class Parts:
 
     def initializer(self, graph: ir.Graph, name: str, tensor: ir.TensorProtocol) -> ir.Value:
         """A new initialiser of `graph`."""
-        value = ir.Value(
-            name=self._names.fresh(name), type=ir.TensorType(tensor.dtype), shape=ir.Shape(cast(Any, tensor.shape))
-        )
-        value.const_value = copy(tensor)  # another model may hold it under its old name
-        value.const_value.name = value.name
+        own = named(tensor, self._names.fresh(name))
+        shape = ir.Shape(cast(Any, own.shape))
+        value = ir.Value(name=own.name, type=ir.TensorType(own.dtype), shape=shape, const_value=own)
         graph.register_initializer(value)
         return value
 
