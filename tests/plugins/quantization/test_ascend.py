@@ -10,10 +10,13 @@ import pytest
 
 from calibrated import calibrated, feeds, graph, numbers, ops, quantised
 from onnxpress.errors import InvalidModel
-from onnxpress.kinds import Target
+from onnxpress.kinds import Context, Pass, Target
+from onnxpress.records import Notes
 from onnxpress.registry import Registry
 from onnxpress.runtime import Session
 from onnxpress.testing import apply
+from onnxpress_plugins.fusion.gelu_fusion import FUSE_GELU
+from onnxpress_plugins.fusion.layer_norm_fusion import FUSE_LAYER_NORM
 from onnxpress_plugins.quantization.ascend import ASCEND, ASCEND_NARROW, ASCEND_SYMMETRIC
 from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
 from onnxpress_plugins.quantization.quantization_plan import plan
@@ -218,6 +221,19 @@ def test_a_channel_of_next_to_nothing_has_a_scale_that_can_be_said(magnitude: fl
     assert ("weight channels with the smallest scale there is" in notes.counts) == (magnitude > 0)
     found = Session(after, threads=1).run(feeds(made))["y"][:, 2]
     np.testing.assert_allclose(found, bias, atol=1e-5)
+
+
+@pytest.mark.parametrize("offer", [FUSE_GELU, FUSE_LAYER_NORM], ids=lambda offer: offer.name)
+def test_operators_that_atc_does_not_read_are_not_made(offer: Pass) -> None:
+    body = """m = ReduceMean<axes = [-1]>(x) d = Sub(x, m) q = Mul(d, d) v = ReduceMean<axes = [-1]>(q) e = Add(v, tiny)
+        r = Sqrt(e) n = Div(d, r) s = Mul(n, root) f = Erf(s) o = Add(f, one) p = Mul(n, o) y = Mul(p, half)"""
+    constants = {"tiny": 1e-5, "root": np.sqrt(0.5), "one": 1.0, "half": 0.5}
+    made = graph(body, x=ROWS, y="float[N,32] y", **{name: np.float32(value) for name, value in constants.items()})
+    for target, number in (("ascend", 0), ("onnxruntime-cpu", 1)):
+        notes = Notes()
+        after = offer.build(Context(catalog=Registry(), target=target, notes=notes))(made.clone()).model
+        assert sum(ops(after)[op] for op in ASCEND.avoided) == number
+        assert len(notes.declined) == 1 - number
 
 
 def test_a_bias_that_would_overflow_raises_the_scale_of_its_channel() -> None:
