@@ -18,6 +18,7 @@ def onnxpress_passes() -> Iterable[Pass]:
     from onnxpress_plugins.fusion.layer_norm_fusion import FUSE_LAYER_NORM
     from onnxpress_plugins.grouping.group_merging import MERGE_GROUP_CONV
     from onnxpress_plugins.layout.transpose_cancelling import CANCEL_TRANSPOSES
+    from onnxpress_plugins.quantization.amct_config_writing import WRITE_AMCT_CONFIG
     from onnxpress_plugins.quantization.bias_correction import CORRECT_BIASES
     from onnxpress_plugins.quantization.calibration import CALIBRATE
     from onnxpress_plugins.quantization.qdq_insertion import INSERT_QDQ
@@ -34,6 +35,7 @@ def onnxpress_passes() -> Iterable[Pass]:
     yield FUSE_LAYER_NORM
     yield INSERT_QDQ
     yield MERGE_GROUP_CONV
+    yield WRITE_AMCT_CONFIG
 
 
 @hookimpl

@@ -12,15 +12,31 @@ of ``hicann/amct``.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from onnxpress.ascend.configuration.amct_config import AmctConfig
 from onnxpress.ascend.configuration.global_settings import NAMES, global_settings
 from onnxpress.ascend.configuration.layer_settings import OPTIONS, LayerSettings, known, layer_settings, truth
+from onnxpress.ascend.layer_types import ONE_SCALE
 from onnxpress.errors import InvalidRecipe
 
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
 _LAYER = ("quant_enable", "dmq_balancer_param", "activation_quant_params", "weight_quant_params")
+_ACTIVATION = (
+    "num_bits",
+    "max_percentile",
+    "min_percentile",
+    "search_range",
+    "search_step",
+    "act_algo",
+    "asymmetric",
+    "num_of_bins",
+)
+"""In the order in which AMCT writes them."""
+
 _RANGE = ("search_range_start", "search_range_end")
 
 
@@ -57,12 +73,15 @@ def parse(text: str, source: str) -> AmctConfig:
     )
 
 
-def render(config: AmctConfig, layers: Sequence[tuple[str, LayerSettings, bool, bool]]) -> str:
+def render(config: AmctConfig, layers: Mapping[ir.Node, bool]) -> str:
     """Write a file.
 
     Args:
-        config: What holds for all layers.
-        layers: Each by name, its settings, whether its weight has scales per channel, and whether it is quantised.
+        config: The settings.
+        layers: The layers to list, and whether each is quantised.
+
+    Raises:
+        InvalidRecipe: A layer has no name that AMCT could know it by.
     """
     document: dict[str, Any] = {
         "version": 1,
@@ -71,11 +90,18 @@ def render(config: AmctConfig, layers: Sequence[tuple[str, LayerSettings, bool, 
         "do_fusion": config.do_fusion,
         "skip_fusion_layers": list(config.skip_fusion_layers),
     }
-    for name, settings, channel_wise, enabled in sorted(layers, key=lambda layer: layer[0]):
-        document[name] = {
+    for node, enabled in sorted(layers.items(), key=lambda layer: layer[0].name or ""):
+        if node.name in ("", None, "version", *NAMES):
+            raise InvalidRecipe(f"a {node.op_type} is called {node.name!r}, which AMCT has for a key; rename the node")
+        settings = config.settings(node)
+        document[str(node.name)] = {
             "quant_enable": enabled,
             "activation_quant_params": _activation(settings, config.is_asymmetric(settings)),
-            "weight_quant_params": {"num_bits": 8, "channel_wise": channel_wise, "wts_algo": "arq_quantize"},
+            "weight_quant_params": {
+                "num_bits": 8,
+                "channel_wise": node.op_type not in ONE_SCALE and settings.channel_wise is not False,
+                "wts_algo": "arq_quantize",
+            },
         }
     return json.dumps(document, indent=4, separators=(",", ":")) + "\n"
 
@@ -92,11 +118,11 @@ def _settings(own: dict[str, Any], where: str) -> LayerSettings:
 
 
 def _activation(settings: LayerSettings, asymmetric: bool) -> dict[str, Any]:
-    words: dict[str, Any] = {"num_bits": 8, **OPTIONS[settings.observer], **dict(settings.options)}
+    words: dict[str, Any] = {**OPTIONS[settings.observer], **dict(settings.options)}
     if settings.observer == "ifmr":
-        ends = [words.pop(name) for name in _RANGE]
-        words["search_range"] = ends
-    return {**words, "act_algo": settings.observer, "asymmetric": asymmetric}
+        words["search_range"] = [words.pop(name) for name in _RANGE]
+    words |= {"num_bits": 8, "act_algo": settings.observer, "asymmetric": asymmetric}
+    return {name: words[name] for name in _ACTIVATION if name in words}
 
 
 def _table(value: Any, where: str) -> dict[str, Any]:
