@@ -131,6 +131,7 @@ class Target(Kind):
         concat_channels: Integers pass through a Concat of channels if every input has a multiple of so many: what is
             quantised of its inputs and output then has one scale.  0: they do not, or a rule says how.
         opset: The lowest opset that can say all this.
+        newest_opset: The highest opset whose operators are known to be read for the target; None: any.
     """
 
     label: ClassVar[str] = "target"
@@ -141,6 +142,7 @@ class Target(Kind):
     avoided: tuple[str, ...] = ()
     concat_channels: int = 0
     opset: int = 13
+    newest_opset: int | None = None
 
     def rule(self, op_type: str) -> OpRule | None:
         """The rule for an operator of the default domain, None when it stays float."""

@@ -13,8 +13,9 @@ the target ``ascend-narrow`` quantises all the same, and an AveragePool whose ou
 A convolution in three dimensions takes no offset, so that only ``ascend-symmetric``, where no activation has one,
 quantises it.
 
-ATC's reader does not know Gelu, and LayerNormalization in opsets 17 and 18 alone; GE finds both in the operators that
-they are made of.  Sources: AMCT's lists of layers (documents H(0143) and H(0160), ``capacity_config.csv`` of
+ATC registers its readers by opset, those of Conv, Gemm and the others up to 18 (those of AscendQuant and its like up to
+22), that of LayerNormalization for 17 and 18 alone, and none of Gelu; GE finds both in the operators that they are made
+of.  Sources: AMCT's lists of layers (documents H(0143) and H(0160), ``capacity_config.csv`` of
 ``hicann/amct``), GE's ``*_quant_process_fusion_pass.cc`` (``hicann/ge``), ATC's plugins (``hicann/ops-nn``).
 """
 
@@ -85,6 +86,7 @@ ASCEND = Target(
     rules=(_CONV, _CONV_TRANSPOSE, _GEMM, _MAT_MUL, _AVERAGE_POOL),
     avoided=("Gelu", "LayerNormalization"),
     concat_channels=32,
+    newest_opset=18,
 )
 
 ASCEND_NARROW = replace(

@@ -61,6 +61,7 @@ class InsertQdq(ir.passes.InPlacePass):
         raised = opset.at_least(model, self._target.opset)
         decided = plan(model, self._target, **self._excluded)
         self._check_corrections(decided)
+        self._check_opset(model.opset_imports.get("", self._target.opset))
         for node, reason in decided.declined:
             self._notes.decline(node, reason)
         insertion = _Insertion(model, decided, self._notes, self._rounding)
@@ -70,6 +71,14 @@ class InsertQdq(ir.passes.InPlacePass):
         for unit in decided.units:
             self._notes.count(f"{unit.node.op_type} quantised")
         return ir.passes.PassResult(model, modified=raised or bool(decided.units))
+
+    def _check_opset(self, version: int) -> None:
+        newest = self._target.newest_opset
+        if newest is not None and version > newest:
+            self._notes.warn(
+                f"the model is of opset {version}, and what reads models for {self._target.name} may know operators up "
+                f"to opset {newest} alone; export it at {newest} or lower"
+            )
 
     def _check_corrections(self, decided: Plan) -> None:
         """A bias that was corrected for integer weights is wrong for float ones, or for others."""

@@ -191,6 +191,14 @@ def test_it_stays_float_with_the_reason(case: str) -> None:
     assert ops(after) == ops(made)
 
 
+@pytest.mark.parametrize(("opset", "warns"), [(18, False), (19, True)])
+def test_an_opset_that_atc_may_not_read_is_told(opset: int, warns: bool) -> None:
+    made = graph("y = Gemm(x, w)", x=ROWS, y=SCORES, opset=opset, w=numbers(32, 8))
+    _, notes = apply(INSERT_QDQ, calibrated(made, ASCEND), target="ascend")
+    sentence = "the model is of opset 19, and what reads models for ascend may know operators up to opset 18 alone; "
+    assert notes.warnings == ([f"{sentence}export it at 18 or lower"] if warns else [])
+
+
 def test_nothing_but_the_input_of_a_layer_is_rounded() -> None:
     body = "c = Conv(x, w) r = Relu(c) s = Add(r, x) d = Conv(r, w) y = Add(s, d)"
     after = quantised(image(body, w=numbers(32, 32, 1, 1) / 6), ASCEND)
