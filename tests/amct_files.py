@@ -160,7 +160,8 @@ def _int8(weight: np.ndarray, layer: onnx.NodeProto, scales: np.ndarray) -> np.n
         view = weight.reshape(groups, weight.shape[0] // groups, weight.shape[1], -1)
         ratio = (view / scales.reshape(groups if scales.size > 1 else 1, 1, -1, 1)).reshape(weight.shape)
     else:
-        ratio = weight / scales
+        turned = any(a.name == "transB" and a.i for a in layer.attribute)
+        ratio = weight / (scales.reshape(-1, 1) if turned else scales)
     return np.clip(np.rint(ratio), -128, 127).astype(np.int8)
 
 

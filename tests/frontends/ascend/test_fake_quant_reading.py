@@ -211,3 +211,46 @@ def test_the_model_of_the_caller_stays_as_it_is():
     before = model_files.to_proto(given).SerializeToString(deterministic=True)
     load(given)
     assert model_files.to_proto(given).SerializeToString(deterministic=True) == before
+
+
+@pytest.mark.parametrize(
+    ("op", "data", "weight", "output", "attributes", "scales"),
+    [
+        ("Conv", (1, 3, 9), (4, 3, 3), (1, 4, 7), "", 4),
+        ("Conv", (1, 2, 4, 4, 4), (3, 2, 2, 2, 2), (1, 3, 3, 3, 3), "", 3),
+        ("Conv", (1, 4, 5, 5), (4, 1, 3, 3), (1, 4, 3, 3), "group = 4", 4),
+        ("Conv", (1, 4, 5, 5), (6, 2, 1, 1), (1, 6, 5, 5), "group = 2", 1),
+        ("ConvTranspose", (1, 3, 4, 4), (3, 5, 2, 2), (1, 5, 5, 5), "", 5),
+        ("ConvTranspose", (1, 4, 6), (4, 2, 3), (1, 4, 8), "group = 2", 4),
+        ("ConvTranspose", (1, 4, 6), (4, 2, 3), (1, 4, 8), "group = 2", 1),
+        ("MatMul", (2, 5, 4), (4, 3), (2, 5, 3), "", 1),
+        ("Gemm", (5, 4), (4, 3), (5, 3), "", 3),
+        ("Gemm", (5, 4), (3, 4), (5, 3), "transB = 1", 3),
+    ],
+)
+def test_geometries(
+    op: str,
+    data: tuple[int, ...],
+    weight: tuple[int, ...],
+    output: tuple[int, ...],
+    attributes: str,
+    scales: int,
+):
+    """Ranks, groups and axes; data are whole steps, so that nothing depends on which way a tie is rounded."""
+    rng = np.random.default_rng(1)
+    record = Record(scale_d=0.25, offset_d=7, scale_w=tuple(float(0.01 * 1.1**index) for index in range(scales)))
+    sizes = [",".join(map(str, shape)) for shape in (data, weight, output)]
+    given = FloatGraph(
+        text="g (float[{}] x, float[{}] w) => (float[{}] y) {{ [layer] y = {}<{}>(x, w) }}".format(
+            *sizes, op, attributes
+        ).replace("<>", ""),
+        arrays={"w": rng.standard_normal(weight).astype(np.float32)},
+        records={"layer": record},
+        opset=13,
+    )
+    image = {"x": (rng.integers(-100, 100, data) * 0.25).astype(np.float32)}
+    fake_quant, deployed = amct_files.fake_quant_file(given), amct_files.deploy_file(given)
+    expected = run(fake_quant, image)["y"]
+    for read in (load(fake_quant), load(deployed)):
+        assert sum(node.op_type == "QuantizeLinear" for node in read.graph) == 1
+        np.testing.assert_allclose(run(read, image)["y"], expected, rtol=1e-5, atol=1e-5)
