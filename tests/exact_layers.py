@@ -16,7 +16,7 @@ from onnxpress_backends.ascend.deploying import deployed
 
 
 def deployed_exactly(model: ir.Model, feeds: Mapping[str, Any], *, expected: int) -> ir.Model:
-    """The deploy model of `model`, once each of its layers has given the accumulator and the floats that int64 gives."""
+    """The deploy model of `model`, once each layer has given the accumulator and the floats that int64 gives."""
     deploy = deployed(model)
     check(deploy)
     found = {str(layer.cube.name): layer for layer in layers(deploy)}

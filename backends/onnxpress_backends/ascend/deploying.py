@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_Quantisation = tuple[ir.Value, Step, ir.Graph]
+"""A tensor, how it is quantised, and the graph in which it is."""
+
+
 def deployed(model: ir.Model, *, batch: int | None = None) -> ir.Model:
     """A quantised model as Ascend deploys it.
 
@@ -63,13 +67,13 @@ class _Deployment:
         self._layers = found
         self._warnings = warnings
         self._names = Names(model)
-        self._quants: dict[tuple[ir.Value, Step], ir.Value] = {}
+        self._quants: dict[_Quantisation, ir.Value] = {}
         self._integers: dict[ir.Node, ir.Value] = {}
         self._constants: dict[ir.Value, list[ir.Value]] = {}
 
     def run(self) -> None:
         """Rewrite it."""
-        callers: dict[tuple[ir.Value, Step], str] = {}
+        callers: dict[_Quantisation, str] = {}
         for layer in self._layers:
             if (key := _quantised(layer.dequantize)) not in callers:
                 callers[key] = self._names.fresh(f"{layer.name}.quant")
@@ -85,9 +89,9 @@ class _Deployment:
         remove_unused(self._model)
         self._name_constants()
 
-    def _quantise(self, dequantize: ir.Node, callers: dict[tuple[ir.Value, Step], str]) -> None:
+    def _quantise(self, dequantize: ir.Node, callers: dict[_Quantisation, str]) -> None:
         """An AscendQuant in the place of a QuantizeLinear, unless its tensor has one already."""
-        key = x, measured = _quantised(dequantize)
+        key = x, measured, _ = _quantised(dequantize)
         if key in self._quants:
             self._integers[dequantize] = self._quants[key]
             return
@@ -133,11 +137,11 @@ class _Deployment:
         dequantize.replace_input_with(0, result)
         result.name = self._names.fresh(f"{name}.input0")
         for value in (result, cube.outputs[0]):
-            value.dtype = ir.DataType.INT32
+            value.type = ir.TensorType(ir.DataType.INT32)
 
     def _pad_with(self, pad: ir.Node, offset: int) -> None:
         """Zero is the offset, among integers."""
-        pad.outputs[0].dtype = ir.DataType.INT8
+        pad.outputs[0].type = ir.TensorType(ir.DataType.INT8)
         pad.resize_inputs(max(len(pad.inputs), 3))
         pad.replace_input_with(2, self._initializer(f"{pad.name}.zero", np.array(offset, np.int8)))
 
@@ -202,14 +206,14 @@ def remove_unused(model: ir.Model) -> None:
                 del graph.initializers[name]
 
 
-def _quantised(dequantize: ir.Node) -> tuple[ir.Value, Step]:
-    """The tensor that the pair of `dequantize` quantises, and how."""
+def _quantised(dequantize: ir.Node) -> _Quantisation:
+    """What the pair of `dequantize` quantises, how, and where."""
     quantize = activation(dequantize)
     assert quantize is not None
     refuse_odd_pair(quantize, dequantize)
-    x = quantize.inputs[0]
-    assert x is not None
-    return x, step(dequantize)
+    x, graph = quantize.inputs[0], quantize.graph
+    assert x is not None and isinstance(graph, ir.Graph)
+    return x, step(dequantize), graph
 
 
 def _node(

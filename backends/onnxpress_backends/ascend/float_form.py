@@ -26,7 +26,7 @@ def integers_as_floats(model: ir.Model) -> ir.Model:
         _convert(layer)
     for node in copy.graph.all_nodes():
         if node.op_type == QUANT and not node.domain:
-            node.outputs[0].dtype = ir.DataType.FLOAT
+            node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     return copy
 
 
@@ -35,10 +35,10 @@ def _convert(layer: Layer) -> None:
         if constant is not None and constant.dtype != ir.DataType.FLOAT:
             assert constant.const_value is not None
             constant.const_value = _as_floats(constant.const_value)
-            constant.dtype = ir.DataType.FLOAT
+            constant.type = ir.TensorType(ir.DataType.FLOAT)
     for node in (*layer.carriers, layer.cube, layer.add):
         if node is not None:
-            node.outputs[0].dtype = ir.DataType.FLOAT
+            node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
     for node in layer.carriers:
         if node.op_type == "Pad" and len(node.inputs) > 2 and node.inputs[2] is not None:
             _pad_with_zero(node)
@@ -50,7 +50,7 @@ def _pad_with_zero(pad: ir.Node) -> None:
     assert value is not None
     if value.dtype != ir.DataType.FLOAT:
         value.const_value = ir.tensor(np.zeros((), np.float32), name=value.name)
-        value.dtype = ir.DataType.FLOAT
+        value.type = ir.TensorType(ir.DataType.FLOAT)
 
 
 def _as_floats(integers: ir.TensorProtocol) -> ir.LazyTensor:

@@ -96,8 +96,8 @@ def layers(model: ir.Model, warnings: list[str]) -> list[Layer]:
         layer = _read(node, dequantize, pad)
         if layer.raised:
             warnings.append(
-                f"{title(node)}: the weight scale of {layer.raised} channels was raised, to leave room for the bias in "
-                "32 bits or because Ascend knows none so small"
+                f"{title(node)}: the weight scales of {layer.raised} out of {_channels(node)} channels were raised, to "
+                "leave room for the bias in 32 bits, or because Ascend knows none so small"
             )
         found.append(layer)
     return found
