@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from onnxpress.ascend import record_files
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
@@ -21,9 +20,6 @@ from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import ports
 from onnxpress.workflow import RecipeLike
-
-if TYPE_CHECKING:
-    import onnx_ir as ir
 
 
 def calibrate(
@@ -96,7 +92,7 @@ def calibrate(
         run.warnings += samples.notes
     if record is not None:
         run.files += [str(file) for file in registry.get(Backend, "amct-record").emit(after, record)]
-        run.warnings += [*after.meta.get(WARNINGS_KEY, []), *_strangers(record, before)]
+        run.warnings += after.meta.get(WARNINGS_KEY, [])
     if ranges is not None:
         run.files.append(str(ranges))
     return run
@@ -112,15 +108,3 @@ def _shortened(recipe: Recipe, *, quantise: bool, ranges: Path | None) -> Recipe
     saved = replace(recipe.steps[last], options={**recipe.steps[last].options, "save_ranges": ranges})
     rest = [step for step in recipe.steps[last + 1 :] if quantise and step.name == "insert-qdq"]
     return replace(recipe, steps=(*recipe.steps[:last], saved, *rest))
-
-
-def _strangers(record: Path, model: ir.Model) -> list[str]:
-    """A warning if `record` has entries for nodes that the user's model does not have."""
-    known = {node.name for node in model.graph.all_nodes()}
-    strange = [key for key in record_files.load(record) if not known & {key, key.rpartition(":")[0]}]
-    if not strange:
-        return []
-    return [
-        f"{len(strange)} entries of the record are for nodes that a step of the recipe made, {strange[0]!r} first; "
-        "whoever applies it to the model itself will not find them"
-    ]

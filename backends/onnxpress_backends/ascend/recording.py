@@ -1,8 +1,8 @@
 """The entries of a record for a quantised model, from which `apply-record` and AMCT itself make the same integers.
 
 A layer in integers gives an entry under its name; a pair of QuantizeLinear and DequantizeLinear in front of anything
-else gives one for that input, under ``"name:index"``.  Where BatchNormalization was left behind a layer, its entry says
-``skip_fusion``, since the scales are those of the unfolded weight.
+else gives one for that input, under ``"name:index"``.  Where BatchNormalization or arithmetic with a constant is left
+behind a layer, its entry says ``skip_fusion``, since the scales are those of the unfolded weight.
 
 A record holds scales and nothing else: whoever applies it rounds weights to the nearest integer and keeps biases.
 """
@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnxpress.ascend.record_files import LayerRecord
 from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.ascend.layers import Layer, layers
+from onnxpress_backends.ascend.moving import constant
 from onnxpress_backends.ascend.sinking import sink_pairs
 from onnxpress_backends.ascend.steps import dequantizes, name_of, step, title
 from onnxpress_backends.ascend.stored_integers import activation
@@ -61,8 +62,15 @@ def _of_layer(layer: Layer) -> LayerRecord:
         scale_d=float(layer.step.scale),
         offset_d=layer.step.offset,
         scale_w=() if layer.weight is None else tuple(layer.weight.scales.tolist()),
-        skip_fusion=any(use.node.op_type == "BatchNormalization" for use in end.outputs[0].uses()),
+        skip_fusion=any(_might_be_folded(use.node) for use in end.outputs[0].uses()),
     )
+
+
+def _might_be_folded(node: ir.Node) -> bool:
+    arithmetic = node.op_type in ("Add", "Div", "Mul", "Sub") and any(
+        constant(value) is not None for value in node.inputs
+    )
+    return node.op_type == "BatchNormalization" or arithmetic
 
 
 def _of_inputs(node: ir.Node, warnings: list[str]) -> Iterator[tuple[str, LayerRecord]]:

@@ -76,6 +76,14 @@ def test_batch_norm_that_is_left_is_not_folded_by_the_next() -> None:
     assert entries(body, **CONV, **norm) == {"c": layer(WEIGHT_STEP, skip_fusion=True)}
 
 
+def test_so_is_arithmetic_with_a_constant() -> None:
+    body = "d = PAIR(x) v = DequantizeLinear(w, sw) c = Conv(d, v) e = Conv(d, v) m = Mul(k, c) y = Add(e, m)"
+    assert entries(body, k=np.float32(2), **CONV) == {
+        "c": layer(WEIGHT_STEP, skip_fusion=True),
+        "e": layer(WEIGHT_STEP),
+    }
+
+
 def test_an_output_that_is_rounded_is_told() -> None:
     warnings: list[str] = []
     body = "d = PAIR(x) v = DequantizeLinear(w, sw) c = Conv(d, v) y = PAIR(c)"
