@@ -170,7 +170,7 @@ def compress(
             written = writer.emit(after, path, **emit_options[0])
         run.warnings += after.meta.get(WARNINGS_KEY, [])
         run.files = [str(file) for file in written]
-        run.size_after = sum(files.size(file) for file in written)
+        run.size_after = sum(files.size(file) for file in written if not file.name.endswith(writer.extras))
     else:
         run.size_after = model_files.file_size(after)
     return Result(model=after, run=run)

@@ -56,4 +56,5 @@ ASCEND_ONNX = Backend(
     summary="Ascend int8: AMCT's deploy model for ATC, and its fake-quant model for any runtime",
     emit=emit,
     suffixes=(_DEPLOY,),
+    extras=(_FAKE_QUANT, f"{_FAKE_QUANT}.data"),
 )

@@ -112,7 +112,7 @@ def test_pairs_with_other_steps_are_quants_of_their_own() -> None:
 
 def test_outputs_of_the_graph_keep_their_names() -> None:
     body = f"{PAIR} a = Conv(d, v) q = QuantizeLinear(a, sx, zx) y = DequantizeLinear(q, sx, zx) b = Neg(a)"
-    quantized, model = deploy(body, y="y, a, b, d", w=whole(5, 4, 3, 3))
+    _, model = deploy(body, y="y, a, b, d", w=whole(5, 4, 3, 3))
     assert [value.name for value in model.graph.outputs] == ["y", "a", "b", "d"]
     assert [value.producer().op_type for value in model.graph.outputs] == [  # type: ignore[union-attr]
         *("AscendAntiQuant", "AscendDequant", "Neg", "AscendAntiQuant")
@@ -130,7 +130,8 @@ def test_constants_between_pairs_become_floats() -> None:
 def test_a_layer_inside_a_branch() -> None:
     made = from_text(
         """g (float[2,4] x, bool c) => (float[2,3] y)
-        <float s = {0.05}, int8 z = {-7}, float sw = {0.02}, int8 zw = {0}, int8[4,3] w = {1,2,3,4,5,6,7,8,9,10,11,12}> {
+        <float s = {0.05}, int8 z = {-7}, float sw = {0.02}, int8 zw = {0},
+         int8[4,3] w = {1,2,3,4,5,6,7,8,9,10,11,12}> {
             y = If(c) <
                 then_branch = a () => (float[2,3] t) {
                     q = QuantizeLinear(x, s, z) d = DequantizeLinear(q, s, z) v = DequantizeLinear(w, sw, zw)

@@ -76,7 +76,8 @@ def test_what_changes_numbers_stops_a_pair() -> None:
 
 
 def test_a_pad_of_zeros_is_passed_and_another_is_not() -> None:
-    body = "d = PAIR(x) t = Transpose<perm = [0,1,3,2]>(d) p = Pad(t, pads, c) v = DequantizeLinear(w, sw, zw) y = Conv(p, v)"
+    body = """d = PAIR(x) t = Transpose<perm = [0,1,3,2]>(d) p = Pad(t, pads, c)
+        v = DequantizeLinear(w, sw, zw) y = Conv(p, v)"""
     pads = np.array([0, 0, 1, 1, 0, 0, 1, 1])
     given: dict[str, Any] = {"w": whole(5, 4, 3, 3), "pads": pads}
     assert deployed_ops(body, c=np.float32(0), **given) == [
