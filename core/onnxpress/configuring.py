@@ -40,10 +40,15 @@ def configured(
         config: What AMCT would be told, if anything.
 
     Raises:
-        InvalidOption: The recipe has no such pass or option, for instance as it quantises nothing.
+        InvalidOption: The recipe has no such pass or option, or has nothing that a configuration could be for.
     """
     if config is not None:
-        options = config.options([step.name for step in recipe.steps])
+        passes = [step.name for step in recipe.steps]
+        if "calibrate" not in passes:
+            raise InvalidOption(
+                f"{config.source} is for a recipe with a step 'calibrate', and {recipe.name!r} has none"
+            )
+        options = config.options(passes)
         recipe = recipe.override(_everywhere(options, recipe, registry)).with_target(config.target)
     return recipe.override(_everywhere(step_options, recipe, registry)).with_target(target)
 

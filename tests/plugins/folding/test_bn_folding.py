@@ -627,3 +627,11 @@ def test_layers_that_are_excluded_stay_as_they_are() -> None:
     assert "Conv 'c' is excluded" in reason(notes)
     with pytest.raises(InvalidOption, match=r"exclude_layers: no node is called 'cc'; did you mean 'c'\?"):
         apply(FOLD_BATCH_NORM, before, exclude_layers=["cc"])
+
+
+@pytest.mark.parametrize("excluded", ["<Conv2d>", "*"])
+def test_a_type_or_all_can_be_excluded(excluded: str) -> None:
+    before = graph("c = Conv(x, w) y = BatchNormalization(c, g, b, mu, var)", **WEIGHT, **STATISTICS)
+    after, notes = apply(FOLD_BATCH_NORM, before, exclude_layers=[excluded])
+    assert ops(after) == ["Conv", "BatchNormalization"]
+    assert reason(notes).startswith("Conv 'c' is excluded; ")
