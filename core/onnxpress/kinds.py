@@ -156,11 +156,14 @@ class Backend(Kind):
     Attributes:
         suffixes: File suffixes that stand for this backend when the user names none, e.g. ``(".onnx",)``; ``"/"``
             stands for a folder: a path that ends in a slash, that has no suffix, or where a folder is already.
+        extras: Endings of files that are written beside the model and are no part of it, so that they do not count
+            for its size.
     """
 
     label: ClassVar[str] = "backend"
     emit: Callable[..., Sequence[Path]]
     suffixes: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

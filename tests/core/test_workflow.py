@@ -52,3 +52,20 @@ def test_a_folder_counts_with_all_its_files(tmp_path: Path) -> None:
     source = model("agraph (float[1] x) => (float[1] y) { y = Relu(x) }")
     run = convert(source, out=f"{tmp_path}/new/", backend="folder", registry=registry).run
     assert (run.files, run.size_after) == ([str(tmp_path / "new")], 8)
+
+
+def test_what_lies_beside_the_model_does_not_count(tmp_path: Path) -> None:
+    def emit(source: ir.Model, path: Path) -> list[Path]:
+        beside = path.with_name("m_simulation.abc")
+        path.write_text("12345")
+        beside.write_text("123")
+        return [path, beside]
+
+    class Writer:
+        @hookimpl
+        def onnxpress_backends(self) -> Iterable[Backend]:
+            yield Backend(name="two", summary="Two files.", emit=emit, extras=("_simulation.abc",))
+
+    source = model("agraph (float[1] x) => (float[1] y) { y = Relu(x) }")
+    run = convert(source, out=tmp_path / "m.abc", backend="two", registry=Registry(Writer())).run
+    assert (len(run.files), run.size_after) == (2, 5)

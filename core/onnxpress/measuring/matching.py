@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,9 +28,33 @@ def match(a: Sequence[Port], b: Sequence[Port], what: str) -> dict[str, str]:
     raise UnsupportedModel(f"the {what}s of the two models do not correspond: {_spell(a)} against {_spell(b)}")
 
 
+def for_both(a: Sequence[Port], b: Sequence[Port]) -> list[Port]:
+    """The inputs of `a`, each with the sizes that `b` fixes and `a` leaves open, its batch say.
+
+    Raises:
+        UnsupportedModel: The inputs do not correspond.
+    """
+    fixed = {port.name: port.shape or () for port in b}
+    return [
+        replace(port, shape=_fixed(port.shape, fixed[other]))
+        for port, other in zip(a, match(a, b, "input").values(), strict=True)
+    ]
+
+
 def batch_size(feeds: Feeds) -> int:
     """Samples in one batch of feeds."""
     return max((len(array) for array in feeds.values() if np.ndim(array)), default=1)
+
+
+def _fixed(
+    shape: tuple[int | str | None, ...] | None, other: tuple[int | str | None, ...]
+) -> tuple[int | str | None, ...] | None:
+    if shape is None or len(shape) != len(other):
+        return shape
+    return tuple(
+        size if isinstance(size, int) or not isinstance(wanted, int) else wanted
+        for size, wanted in zip(shape, other, strict=True)
+    )
 
 
 def _compatible(a: Sequence[object] | None, b: Sequence[object] | None) -> bool:

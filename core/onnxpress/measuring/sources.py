@@ -14,6 +14,7 @@ from onnxpress.kinds import Frontend, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.inspecting import inspect
+from onnxpress.measuring.matching import for_both
 from onnxpress.model_sources import find_frontend, load, open_runner
 from onnxpress.options import share
 from onnxpress.records import Benchmark, Comparison, Inspection
@@ -61,7 +62,7 @@ def compare_sources(
         open_runner(source, reader, own, progress, threads=threads)
         for source, reader, own in zip((a, b), readers, shared, strict=True)
     )
-    samples = open_samples(data, first.inputs, preprocessing, random_data)
+    samples = open_samples(data, for_both(first.inputs, second.inputs), preprocessing, random_data)
     if samples is None:
         raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
     return compare(first, second, samples.batches(EVALUATION_BATCH), labels=labels_of(labels), progress=progress)

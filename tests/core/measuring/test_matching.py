@@ -4,7 +4,7 @@ import pytest
 
 from onnxpress.errors import UnsupportedModel
 from onnxpress.kinds import Port
-from onnxpress.measuring.matching import match
+from onnxpress.measuring.matching import for_both, match
 
 
 def port(name: str, *shape: int | str | None) -> Port:
@@ -29,3 +29,11 @@ def test_refuses_to_guess(other: list[Port]) -> None:
         UnsupportedModel, match=r"^the inputs of the two models do not correspond: x \['N', 3\] against"
     ):
         match([port("x", "N", 3)], other, "input")
+
+
+def test_sizes_that_one_fixes_hold_for_both() -> None:
+    a = [port("image", "N", 3, "H", 8), port("mask", 4)]
+    b = [port("mask", 4), port("image", 2, 3, 5, 8)]
+    assert [item.shape for item in for_both(a, b)] == [(2, 3, 5, 8), (4,)]
+    assert [item.shape for item in for_both(b, a)] == [(4,), (2, 3, 5, 8)]
+    assert for_both([Port(name="x", dtype="float32", shape=None)], [port("x", 1)])[0].shape is None
