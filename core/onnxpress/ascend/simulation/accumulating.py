@@ -50,50 +50,52 @@ def accumulator(writer: NodeWriter, layer: Layer, data: ir.Value) -> Accumulator
     if layer.weight is None:
         mean = writer.op(layer.cube.op_type, data, **attributes(layer.cube))
         return Accumulator(integers=mean, floats=mean, before_bias=mean)
-    bias = None if layer.bias is None else array(layer.bias)
     weight, axes = grouped(layer, array(layer.weight)), summed(layer)
     low, high = -128 - layer.offset, 127 - layer.offset
-    sums = reach(weight, axes, low, high)
-    most = sums if bias is None else sums + np.abs(bias.astype(np.int64)).reshape(_channels(layer, sums))
-    parts = [part.reshape(array(layer.weight).shape) for part in cut(weight, axes, low, high)]
-    exact = len(parts) == 1 and bool((most <= LIMIT).all())
-    if exact:
-        return _in_floats(writer, layer, data, parts[0], bias)
-    return _in_integers(writer, layer, data, parts, bias, wraps=bool((most >= _WRAP).any()))
+    sums = most = reach(weight, axes, low, high)
+    if layer.bias is not None:
+        most = sums + np.abs(array(layer.bias).astype(np.int64)).reshape(_channels(layer, sums))
+    if (most <= LIMIT).all():
+        return _in_floats(writer, layer, data)
+    parts = [layer.weight]
+    if (sums > LIMIT).any():
+        shape = array(layer.weight).shape
+        parts = [writer.constant(part.reshape(shape)) for part in cut(weight, axes, low, high)]
+    return _in_integers(writer, layer, data, parts, wraps=bool((most >= _WRAP).any()))
 
 
-def _in_floats(
-    writer: NodeWriter, layer: Layer, data: ir.Value, weight: NDArray[Any], bias: NDArray[Any] | None
-) -> Accumulator:
-    inside = bias is not None and layer.add is None
-    operands = [weight, bias.astype(np.float32)] if inside and bias is not None else [weight]
-    sums = writer.op(layer.cube.op_type, data, *operands, **attributes(layer.cube))
+def _in_floats(writer: NodeWriter, layer: Layer, data: ir.Value) -> Accumulator:
+    sums = _computed(writer, layer, data, layer.weight, None if layer.add is not None else layer.bias)
     before = writer.cast(sums, ir.DataType.INT32)
-    if bias is None or inside:
+    if layer.add is None or layer.bias is None:
         return Accumulator(integers=before, floats=sums, before_bias=before)
-    sums = writer.op("Add", sums, bias.astype(np.float32))
+    sums = writer.op("Add", sums, writer.cast(layer.bias, ir.DataType.FLOAT))
     return Accumulator(integers=writer.cast(sums, ir.DataType.INT32), floats=sums, before_bias=before)
 
 
 def _in_integers(
-    writer: NodeWriter,
-    layer: Layer,
-    data: ir.Value,
-    parts: list[NDArray[Any]],
-    bias: NDArray[Any] | None,
-    *,
-    wraps: bool,
+    writer: NodeWriter, layer: Layer, data: ir.Value, parts: list[ir.Value], *, wraps: bool
 ) -> Accumulator:
-    floats = [writer.op(layer.cube.op_type, data, part, **attributes(layer.cube)) for part in parts]
-    before = _total(writer, [writer.cast(part, ir.DataType.INT32) for part in floats])
-    integers = before
-    if bias is not None:
-        shaped = bias if layer.add is not None else along_output(layer, bias.reshape(-1))
-        integers = writer.op("Add", before, shaped)
-        floats.append(writer.constant(shaped.astype(np.float32)))
-    overflows = _wrapped(writer, _total(writer, floats), integers) if wraps else None
-    before = integers if layer.add is None else before
-    return Accumulator(integers=integers, floats=integers, before_bias=before, overflows=overflows)
+    floats = [_computed(writer, layer, data, part) for part in parts]
+    before = integers = _total(writer, [writer.cast(part, ir.DataType.INT32) for part in floats])
+    if layer.bias is not None:
+        bias = writer.constant(along_output(layer, array(layer.bias)))
+        integers = writer.op("Add", before, bias)
+        floats.append(writer.cast(bias, ir.DataType.FLOAT))
+    return Accumulator(
+        integers=integers,
+        floats=integers,
+        before_bias=integers if layer.add is None else before,
+        overflows=_wrapped(writer, _total(writer, floats), integers) if wraps else None,
+    )
+
+
+def _computed(
+    writer: NodeWriter, layer: Layer, data: ir.Value, weight: ir.Value | None, bias: ir.Value | None = None
+) -> ir.Value:
+    """The operator itself; weights stay int8 until they are used, and take as little memory as in the file."""
+    constants = [writer.cast(constant, ir.DataType.FLOAT) for constant in (weight, bias) if constant is not None]
+    return writer.op(layer.cube.op_type, data, *constants, **attributes(layer.cube))
 
 
 def _wrapped(writer: NodeWriter, floats: ir.Value, integers: ir.Value) -> ir.Value:

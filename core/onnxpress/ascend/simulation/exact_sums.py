@@ -36,13 +36,11 @@ def reach(weight: NDArray[np.int8], axes: tuple[int, ...], low: int, high: int) 
     return np.asarray(np.maximum(high * positive + low * negative, -low * positive - high * negative))
 
 
-def cut(weight: NDArray[np.int8], axes: tuple[int, ...], low: int, high: int) -> list[NDArray[np.float32]]:
+def cut(weight: NDArray[np.int8], axes: tuple[int, ...], low: int, high: int) -> list[NDArray[np.int8]]:
     """Parts that add up to `weight`, the sums of each within `LIMIT`; arguments as of `reach`."""
-    if (reach(weight, axes, low, high) <= LIMIT).all():
-        return [weight.astype(np.float32)]
     factor = max(high, -low)
-    taps: NDArray[Any] = np.moveaxis(np.abs(weight.astype(np.int64)) * factor, axes, range(-len(axes), 0))
+    taps: NDArray[Any] = np.moveaxis(np.abs(weight.astype(np.int64)), axes, range(-len(axes), 0))
     kept = taps.shape[: -len(axes)]
     running = taps.reshape(*kept, -1).cumsum(axis=-1).reshape(taps.shape)
-    part = np.moveaxis(running // (LIMIT - 128 * factor), range(-len(axes), 0), axes)
-    return [np.where(part == index, weight, 0).astype(np.float32) for index in range(int(part.max()) + 1)]
+    part = np.moveaxis(running // (LIMIT // factor - 128), range(-len(axes), 0), axes)
+    return [np.where(part == index, weight, np.int8(0)) for index in range(int(part.max()) + 1)]

@@ -134,7 +134,7 @@ def _compute(form: ir.Model, writer: NodeWriter, layer: Layer, profile: Profile)
     if sums.overflows is not None:
         if layer.dequant.graph is not form.graph:
             raise UnsupportedModel(f"accumulators of {layer.cube.name!r} can leave 32 bits, untold inside a subgraph")
-        sums.overflows.name = writer.fresh(f"{layer.cube.name}{OVERFLOWS}")
+        sums.overflows.name = writer.names.fresh(f"{layer.cube.name}{OVERFLOWS}")
         sums.overflows.shape = ir.Shape([])
         form.graph.outputs.append(sums.overflows)
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.naming import Names
+
 Operand = ir.Value | np.ndarray[Any, Any] | np.generic
 
 
@@ -15,6 +17,7 @@ class NodeWriter:
     """Writes nodes before another one; arrays among their operands become initialisers.
 
     Attributes:
+        names: Those that are taken.
         written: All nodes that were written.
     """
 
@@ -24,11 +27,7 @@ class NodeWriter:
         self._stem: str | None = None
         self._root = model.graph
         self._scalars: dict[tuple[str, tuple[int, ...], bytes], ir.Value] = {}
-        self._names = {
-            value.name for graph in model.graphs() for value in (*graph.inputs, *graph.initializers.values())
-        }
-        for node in model.graph.all_nodes():
-            self._names.update((node.name, *(value.name for value in node.outputs)))
+        self.names = Names(model)
 
     def move(self, place: ir.Node, stem: str | None = None) -> None:
         """Write before `place` from now on, names beginning with `stem`, which is else that of `place`."""
@@ -60,7 +59,7 @@ class NodeWriter:
             operand if operand is None or isinstance(operand, ir.Value) else self.constant(operand)
             for operand in operands
         ]
-        name = self.fresh(f"{self._stem}.{op_type.lower()}")
+        name = self.names.fresh(f"{self._stem}.{op_type.lower()}")
         node = ir.node(op_type, inputs, attributes, name=name)
         output = node.outputs[0]
         output.name, output.type = name, ir.TensorType(dtype) if dtype else _type(inputs[0])
@@ -82,20 +81,12 @@ class NodeWriter:
         key = (array.dtype.name, array.shape, array.tobytes() if array.size == 1 else b"")
         if array.size == 1 and key in self._scalars:
             return self._scalars[key]
-        tensor = ir.tensor(array, name=self.fresh("simulation.constant"))
+        tensor = ir.tensor(array, name=self.names.fresh("simulation.constant"))
         kind = ir.TensorType(tensor.dtype)
         value = ir.Value(name=tensor.name, const_value=tensor, shape=ir.Shape(array.shape), type=kind)
         self._root.initializers.add(value)
         self._scalars[key] = value
         return value
-
-    def fresh(self, name: str) -> str:
-        """`name`, or with a number behind it where that is taken."""
-        number, found = 1, name
-        while found in self._names:
-            number, found = number + 1, f"{name}.{number}"
-        self._names.add(found)
-        return found
 
 
 def supersede(old: ir.Value, new: ir.Value) -> None:

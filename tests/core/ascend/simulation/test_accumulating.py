@@ -117,9 +117,7 @@ def test_matrices_with_a_bias_inside(data: st.DataObject, offset: int, depth: in
     draw = data.draw
     weight = drawn(draw, 4, depth) if transposed else drawn(draw, depth, 4)
     bias, step, x = biases(draw, 4), scales(draw, 4), inputs(draw, 3, depth)
-    model = one_layer(
-        "Gemm", x.shape, weight=weight, bias=bias, deq_scale=step, offset=offset, transB=int(transposed)
-    )
+    model = one_layer("Gemm", x.shape, weight=weight, bias=bias, deq_scale=step, offset=offset, transB=int(transposed))
     matrix = (weight.T if transposed else weight).astype(np.int64)
     sums = (reference.quantised(x, 1.0, offset) - offset) @ matrix
     check(model, x, sums if bias is None else sums + bias, step)
