@@ -12,6 +12,7 @@ import onnx_ir as ir
 from onnxpress import streaming
 from onnxpress.errors import InvalidModel, reason
 from onnxpress.files import publish, staging
+from onnxpress.protobuf_checking import check_external_data, rejection, without
 
 if TYPE_CHECKING:
     import onnx
@@ -20,8 +21,6 @@ PROTOBUF_LIMIT = 2_000_000_000
 """Bytes of weights above which a model is written with external data; protobuf itself ends at 2**31."""
 
 _SMALL = 1024  # bytes up to which an external tensor comes into memory
-_UNKNOWN_DOMAIN = "onnxpress.unknown"
-"""The checker passes over operators of domains that it does not know."""
 
 
 def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
@@ -38,13 +37,13 @@ def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
             that are missing, too short, or outside its folder.
     """
-    rejection = _rejection(os.fspath(path))  # before the file is read here: the checker holds a copy while it works
+    objection = rejection(os.fspath(path))  # before the file is read here: the checker holds a copy while it works
     proto = _parse(path)
-    _check_external_data(proto, path)
-    if rejection is not None and (rest := _without(proto, beyond)) is not None:
-        rejection = _rejection(rest)
-    if rejection is not None:
-        raise InvalidModel(f"{path} is not a valid ONNX model: {reason(rejection)}") from rejection
+    check_external_data(proto, path)
+    if objection is not None and (rest := without(proto, beyond)) is not None:
+        objection = rejection(rest)
+    if objection is not None:
+        raise InvalidModel(f"{path} is not a valid ONNX model: {reason(objection)}") from objection
     model = from_proto(proto, name=os.fspath(path))
     for graph in model.graphs():
         ir.external_data.set_base_dir(graph, path.absolute().parent)
@@ -58,22 +57,6 @@ def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
     return model
 
 
-def check(proto: onnx.ModelProto, *, beyond: Collection[str] = (), name: str = "the model") -> None:
-    """Ask the ONNX checker about a protobuf.
-
-    Args:
-        proto: The model; it is not changed.
-        beyond: Operators that it may hold in the default domain although ONNX does not define them.
-        name: What an error calls it.
-
-    Raises:
-        InvalidModel: The checker rejects it.
-    """
-    rejection = _rejection(_without(proto, beyond) or proto)
-    if rejection is not None:
-        raise InvalidModel(f"{name} is not a valid model: {reason(rejection)}") from rejection
-
-
 def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
     """Turn a protobuf into an `onnx_ir.Model`.
 
@@ -83,9 +66,19 @@ def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
     try:
         model = ir.serde.deserialize_model(proto)
         ir.serde.serialize_model(without_weights(model))  # what cannot be written again, a name that is no UTF-8, say
+        _read_through(model)
         return model
     except Exception as error:  # deserialisation is not ours, and raises whatever a corrupt field provokes
         raise InvalidModel(f"{name} is not a valid ONNX model: {reason(error)}") from error
+
+
+def _read_through(model: ir.Model) -> None:
+    """Numbers that do not fit their shape show only when they are read."""
+    attributes = (attribute for node in model.graph.all_nodes() for attribute in node.attributes.values())
+    constants = (item.as_tensor() for item in attributes if item.type == ir.AttributeType.TENSOR and not item.is_ref())
+    for tensor in [*_initializers(model), *constants]:
+        if not isinstance(tensor, ir.ExternalTensor):
+            tensor.numpy()
 
 
 def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> list[Path]:
@@ -180,42 +173,6 @@ def _initializers(model: ir.Model) -> Iterator[ir.TensorProtocol]:
                 yield value.const_value
 
 
-def _rejection(model: str | onnx.ModelProto) -> Exception | None:
-    """What the ONNX checker has against a file or a protobuf."""
-    import onnx
-
-    try:
-        onnx.checker.check_model(model)
-    except Exception as error:  # the C++ binding raises its own ValidationError, RuntimeError or UnicodeDecodeError
-        return error
-    return None
-
-
-def _without(proto: onnx.ModelProto, operators: Collection[str]) -> onnx.ModelProto | None:
-    """A copy for the checker: `operators` are of a domain it does not know, external weights are empty.  None: no such.
-
-    The checker looks for external data beside a file, and a copy is no file.
-    """
-    import onnx
-
-    def of(model: onnx.ModelProto) -> list[onnx.NodeProto]:
-        nodes = (node for holder in _holders(model) for node in holder.node)
-        return [node for node in nodes if node.op_type in operators and not node.domain]
-
-    if not of(proto):
-        return None
-    copy = onnx.ModelProto()
-    copy.CopyFrom(proto)
-    for node in of(copy):
-        node.domain = _UNKNOWN_DOMAIN
-    for imports in [copy.opset_import, *(function.opset_import for function in copy.functions)]:
-        imports.add(domain=_UNKNOWN_DOMAIN, version=1)
-    for tensor in _tensors(copy):
-        if tensor.data_location == tensor.EXTERNAL:
-            tensor.CopyFrom(onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=[0]))
-    return copy
-
-
 def _parse(path: Path) -> onnx.ModelProto:
     import onnx
     from google.protobuf.message import DecodeError
@@ -231,22 +188,6 @@ def _parse(path: Path) -> onnx.ModelProto:
     if not proto.HasField("graph") or not proto.ir_version:
         raise InvalidModel(f"{path} is not an ONNX file, or is truncated or corrupt: it holds no graph")
     return proto
-
-
-def _check_external_data(proto: onnx.ModelProto, path: Path) -> None:
-    folder = path.absolute().parent.resolve()
-    for tensor in _tensors(proto):
-        if tensor.data_location != tensor.EXTERNAL:
-            continue
-        location = Path(next((str(entry.value) for entry in tensor.external_data if entry.key == "location"), ""))
-        target = (folder / location).resolve()
-        if location.is_absolute() or folder not in target.parents:
-            raise InvalidModel(
-                f"{path}: weight {tensor.name!r} refers to {str(location)!r}, outside the model's folder; "
-                "external data must lie beside the model"
-            )
-        if not target.is_file():
-            raise InvalidModel(f"{path}: external data file {str(location)!r} of weight {tensor.name!r} is missing")
 
 
 def _read_attributes(model: ir.Model, path: Path) -> None:
@@ -274,27 +215,3 @@ def _check_extent(tensor: ir.ExternalTensor, path: Path) -> None:
             f"{path}: weight {tensor.name!r} needs bytes {start}..{start + size} of {str(tensor.location)!r}, "
             f"which has only {available}; the file is truncated"
         )
-
-
-def _holders(proto: onnx.ModelProto) -> Iterator[onnx.GraphProto | onnx.FunctionProto]:
-    """Whatever holds nodes: the graph, functions, and the graphs in attributes of nodes."""
-    waiting: list[onnx.GraphProto | onnx.FunctionProto] = [proto.graph, *proto.functions]
-    while waiting:
-        yield (holder := waiting.pop())
-        for node in holder.node:
-            for attribute in node.attribute:
-                waiting += [*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs]
-
-
-def _tensors(proto: onnx.ModelProto) -> Iterator[onnx.TensorProto]:
-    import onnx
-
-    for holder in _holders(proto):
-        if isinstance(holder, onnx.GraphProto):
-            yield from holder.initializer
-            for sparse in holder.sparse_initializer:
-                yield from (sparse.values, sparse.indices)
-        for node in holder.node:
-            for attribute in node.attribute:
-                yield from [attribute.t] if attribute.HasField("t") else []
-                yield from attribute.tensors

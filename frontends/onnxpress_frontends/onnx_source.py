@@ -54,7 +54,7 @@ def accepts(source: Any) -> bool:
 
 
 def _read(source: Any) -> ir.Model:
-    from onnxpress import model_files
+    from onnxpress import model_files, protobuf_checking
     from onnxpress.ascend.operators import OPERATORS
 
     if isinstance(source, Path):
@@ -65,7 +65,7 @@ def _read(source: Any) -> ir.Model:
     if isinstance(source, ir.Model):
         return source.clone()
     if isinstance(source, onnx.ModelProto):
-        model_files.check(source, beyond=OPERATORS, name="the onnx.ModelProto")
+        protobuf_checking.check(source, beyond=OPERATORS, name="the onnx.ModelProto")
         return model_files.from_proto(source)
     raise UnsupportedModel(f"an object of type {type(source).__name__!r} is no ONNX model")
 

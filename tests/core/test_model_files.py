@@ -15,6 +15,7 @@ import pytest
 
 from onnxpress import model_files, streaming
 from onnxpress.errors import InvalidModel, OnnxpressError
+from onnxpress.protobuf_checking import tensors
 from onnxpress.runtime import Session
 from onnxpress.testing import assert_equivalent, model
 from onnxpress.verify import verify
@@ -150,6 +151,15 @@ class TestDamage:
         path.write_bytes(proto.SerializeToString())
         assert refusal(path).startswith(f"{path} is not a valid ONNX model: Nodes in a graph must be topologically")
 
+    @pytest.mark.parametrize("held", [3, 5])
+    def test_a_tensor_with_another_number_of_numbers_than_its_shape(self, tmp_path: Path, held: int):
+        proto = model_files.to_proto(dense())
+        bias = next(tensor for tensor in proto.graph.initializer if tensor.name == "b")
+        bias.raw_data = bytes(4 * held)
+        path = tmp_path / "m.onnx"
+        path.write_bytes(proto.SerializeToString())
+        assert refusal(path).startswith(f"{path} is not a valid ONNX model: ")
+
     @pytest.mark.filterwarnings("ignore:Ignoring unknown external data")
     @pytest.mark.parametrize("seed", range(10))
     @pytest.mark.parametrize("external", [False, True], ids=["inline", "external"])
@@ -210,6 +220,17 @@ class TestExternalData:
         data.symlink_to(path.parent.parent / "elsewhere")
         assert "refers to 'm.onnx.data', outside the model's folder" in refusal(path)
 
+    def test_small_tensors_come_into_memory(self, tmp_path: Path):
+        """Some exporters put everything outside, shapes too, which inference and the converter of opsets read."""
+        proto = onnx.parser.parse_model(
+            """<ir_version: 9, opset_import: ["" : 12]> agraph (float[2,6] x) => (float[N,M] y)
+            <int64[2] shape = {3, 4}> { y = Reshape(x, shape) }"""
+        )
+        proto.graph.initializer[0].CopyFrom(onnx.numpy_helper.from_array(np.array([3, 4]), "shape"))
+        onnx.save(proto, tmp_path / "m.onnx", save_as_external_data=True, location="data", size_threshold=0)
+        verify(loaded := model_files.load(tmp_path / "m.onnx"))
+        assert list(loaded.graph.outputs[0].shape) == [3, 4]
+
     def test_a_missing_file_is_named(self, path: Path):
         path.with_name("m.onnx.data").unlink()
         assert refusal(path) == f"{path}: external data file 'm.onnx.data' of weight 'w' is missing"
@@ -254,7 +275,7 @@ class TestExternalAttributes:
             }}
             <domain: "own", opset_import: ["" : 17]> plus (u) => (v) {{ k = {constant} v = Add(u, k) }}"""
         )
-        for tensor in model_files._tensors(proto):  # the parser's are not raw, and only raw ones are moved
+        for tensor in tensors(proto):  # the parser's are not raw, and only raw ones are moved
             tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor)))
         onnx.save_model(
             proto,

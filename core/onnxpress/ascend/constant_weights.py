@@ -44,9 +44,11 @@ def _transpose(node: ir.Node, dtype: ir.DataType) -> None:
         return
     graph = node.graph
     assert graph is not None and source.const_value is not None
-    if source.const_value.dtype != dtype:
+    numbers = source.const_value.numpy()
+    order = node.attributes.get_ints("perm", range(numbers.ndim)[::-1])
+    if source.const_value.dtype != dtype or sorted(order) != list(range(numbers.ndim)):
         return
-    turned = source.const_value.numpy().transpose(node.attributes.get_ints("perm", None))
+    turned = numbers.transpose(order)
     weight = source if len(source.uses()) == 1 else ir.Value(name=output.name)
     weight.const_value = ir.tensor(np.ascontiguousarray(turned), name=weight.name)
     weight.type, weight.shape = ir.TensorType(dtype), ir.Shape(turned.shape)
