@@ -87,7 +87,7 @@ def _swap(graph: Graph, mover: Node, node: Node) -> None:
     for name, tensor in graph.outputs.items():
         if tensor.node is node:
             graph.outputs[name] = Tensor(mover)
-            mover.name, node.name = node.name, mover.name
+            mover.name, node.name = node.name, graph.unique(node.inputs[1].node.name.removesuffix(".param"))
 
 
 def _readers(graph: Graph, tensor: Tensor) -> list[Node]:

@@ -19,8 +19,8 @@ BIAS = "Bias"
 """The Add between MatMul and AscendDequant: accumulator, bias."""
 
 
-def marked(model: ir.Model) -> ir.Model:
-    """A copy of a deploy model in which every node of a layer, and every other of Ascend's, is of `DOMAIN`.
+def mark(model: ir.Model) -> None:
+    """Put every node of a layer of a deploy model, and every other of Ascend's, into `DOMAIN`; changes it.
 
     Raises:
         UnsupportedModel: A layer stands inside of a branch or a loop.
@@ -31,7 +31,6 @@ def marked(model: ir.Model) -> ir.Model:
                 f"node {node.name!r} ({node.op_type}) stands inside of an If, a Loop or a Scan, where GE does not look "
                 "for layers of a TensorFlow graph; leave what is inside float"
             )
-    model = model.clone()
     found = list(layers(model))
     for node in model.graph.all_nodes():
         if node.op_type in OPERATORS and not node.domain:
@@ -41,7 +40,6 @@ def marked(model: ir.Model) -> ir.Model:
     _entitle([node for node in model.graph.all_nodes() if node.domain == DOMAIN and node.op_type in OPERATORS])
     _entitle([node for layer in found for node in (layer.cube, layer.add) if node is not None])
     model.opset_imports[DOMAIN] = model.opset_imports[""]
-    return model
 
 
 def _mark(layer: Layer) -> None:

@@ -41,14 +41,15 @@ def emit(
     from onnxpress_backends.ascend.frozen_graphs.adapter_rules import RULES
     from onnxpress_backends.ascend.frozen_graphs.checking import check
     from onnxpress_backends.ascend.frozen_graphs.integer_spans import clear
-    from onnxpress_backends.ascend.frozen_graphs.marking import marked
+    from onnxpress_backends.ascend.frozen_graphs.marking import mark
     from onnxpress_backends.ascend.frozen_graphs.simulation import function
     from onnxpress_backends.tensorflow.graphs import graph_def
     from onnxpress_backends.tensorflow.graphs.protos import protos
     from onnxpress_backends.tensorflow.preparing import lowered
 
     deploy = deployed(model, batch=batch)
-    graph = lowered(marked(deploy), nhwc=nhwc, special=RULES)
+    mark(deploy)
+    graph = lowered(deploy, nhwc=nhwc, special=RULES)
     clear(graph)
     operators = sorted({node.op for node in graph.nodes if node.op in OPERATORS})
     functions = [function(op) for op in operators] if library else []

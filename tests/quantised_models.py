@@ -16,7 +16,14 @@ _OUTPUT_AXIS = {"Conv": 0, "ConvTranspose": 1, "Gemm": 1, "MatMul": -1}
 
 
 def quantised(
-    text: str, *, seed: int = 0, per_channel: bool = True, step: float = 0.031, zero_point: int = -7, **weights: Any
+    text: str,
+    *,
+    seed: int = 0,
+    per_channel: bool = True,
+    share: bool = False,
+    step: float = 0.031,
+    zero_point: int = -7,
+    **weights: Any,
 ) -> ir.Model:
     """The model of `text` with every layer of `CUBES` quantised; initialisers declared as inputs ``w...``, ``b...``.
 
@@ -24,6 +31,7 @@ def quantised(
         text: ONNX text; every input but the first is a weight, filled with random numbers.
         seed: Of those numbers.
         per_channel: One scale for each output channel.
+        share: Layers of one weight share its integers; else each has scales of its own.
         step: Scale of the first quantised tensor; every next is 1.07 times the one before.
         zero_point: Of every quantised tensor.
         **weights: Numbers for weights by name.
@@ -34,6 +42,7 @@ def quantised(
         weights.setdefault(name, rng.normal(size=shape).astype(np.float32))
     model = parse(text, **weights)
     pairs: dict[ir.Value, ir.Value] = {}
+    stored: dict[ir.Value, ir.Value] = {}
     for node in [*model.graph]:
         if node.op_type in CUBES:
             x = node.inputs[0]
@@ -41,7 +50,10 @@ def quantised(
                 pairs[x] = _pair(model, node, x, np.float32(step * 1.07 ** len(pairs)), zero_point)
             node.replace_input_with(0, pairs[x])
             if node.op_type != "AveragePool":
-                node.replace_input_with(1, _weight(model, node, rng, per_channel))
+                weight = node.inputs[1]
+                if weight not in stored or not share:
+                    stored[weight] = _weight(model, node, rng, per_channel)
+                node.replace_input_with(1, stored[weight])
     verify(model)
     return model
 
