@@ -13,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.ascend.integer_types import write_types
-from onnxpress.ascend.layers import Layer, array, layers, origin, output_channels, weight
+from onnxpress.ascend.layers import Layer, array, is_op, layers, origin, output_channels, weight
 from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, WEIGHT_QUANT, unpack
 from onnxpress.ascend.prototypes import CARRIERS, CUBES, OPSETS, PROTOTYPES, Attribute
 from onnxpress.errors import InvalidModel
@@ -60,7 +60,10 @@ def _dynamic_inputs(model: ir.Model) -> Iterator[str]:
 def _node_breaches(node: ir.Node) -> Iterator[str]:
     """What is wrong with an operator of Ascend's by itself: inputs, types, attributes."""
     prototype = PROTOTYPES.get(node.op_type)
-    if prototype is None or node.domain:
+    if prototype is None:
+        return
+    if node.domain:
+        yield f"{_title(node)} is of domain {node.domain!r}, but ATC knows it in ONNX's own"
         return
     if len(node.inputs) != len(prototype.inputs) or None in node.inputs:
         yield f"{_title(node)} has {len(node.inputs)} inputs, not {len(prototype.inputs)}"
@@ -105,9 +108,9 @@ def _word_breaches(node: ir.Node) -> Iterator[str]:
 
 def _layer_breaches(node: ir.Node) -> Iterator[str]:
     """What is wrong between operators."""
-    if node.op_type in (QUANT, *CARRIERS) and not node.domain and _gives_integers(node):
+    if is_op(node, QUANT, *CARRIERS) and _gives_integers(node):
         yield from _flow_breaches(node)
-    elif node.op_type in CUBES and not node.domain:
+    elif is_op(node, *CUBES):
         yield from _cube_breaches(node)
     elif node.op_type == DEQUANT and _accumulating(node.inputs[0]) is None:
         yield f"{_title(node)}: {_name(node.inputs[0])} is not what {', '.join(CUBES)} gives, or Add behind MatMul"
@@ -123,7 +126,7 @@ def _flow_breaches(node: ir.Node) -> Iterator[str]:
         if output.is_graph_output():
             yield f"{_title(node)}: its integers are an output of the graph"
         for use in output.uses():
-            if use.node.op_type not in takers or use.node.domain or use.idx:
+            if not is_op(use.node, *takers) or use.idx:
                 yield f"{_title(node)}: {_title(use.node)} does not take integers as input {use.idx}"
 
 
@@ -155,7 +158,7 @@ def _cube_breaches(node: ir.Node) -> Iterator[str]:
 def _accumulator_breaches(cube: ir.Node, channels: int) -> Iterator[str]:
     result = cube.outputs[0]
     users = [use.node for use in result.uses()]
-    if cube.op_type == "MatMul" and [user.op_type for user in users] == ["Add"] and not result.is_graph_output():
+    if cube.op_type == "MatMul" and len(users) == 1 and is_op(users[0], "Add") and not result.is_graph_output():
         (add,) = users
         yield from _bias_breaches(add, next((v for v in add.inputs if v is not result), None), channels)
         result = add.outputs[0]
@@ -192,14 +195,15 @@ def _channel_breaches(layer: Layer) -> Iterator[str]:
 def _accumulating(value: ir.Value | None) -> ir.Node | None:
     """The operator whose accumulator `value` is, a bias added perhaps."""
     node = value.producer() if value is not None else None
-    if node is not None and node.op_type == "Add":
+    if is_op(node, "Add"):
+        assert node is not None
         producers = [used.producer() for used in node.inputs if used is not None]
-        return next((producer for producer in producers if producer is not None and producer.op_type == "MatMul"), None)
-    return node if node is not None and node.op_type in CUBES else None
+        return next((producer for producer in producers if is_op(producer, "MatMul")), None)
+    return node if is_op(node, *CUBES) else None
 
 
 def _feeds_weights(value: ir.Value) -> bool:
-    return not value.is_graph_output() and all(use.node.op_type in CUBES and use.idx == 1 for use in value.uses())
+    return not value.is_graph_output() and all(is_op(use.node, *CUBES) and use.idx == 1 for use in value.uses())
 
 
 def _gives_integers(node: ir.Node) -> bool:

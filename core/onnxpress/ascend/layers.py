@@ -81,10 +81,15 @@ class Layer:
         return output_channels(self.cube, self.weight)
 
 
+def is_op(node: ir.Node | None, *operators: str) -> bool:
+    """Whether `node` is one of these operators of the default domain."""
+    return node is not None and node.op_type in operators and not node.domain
+
+
 def layers(model: ir.Model) -> Iterator[Layer]:
     """Every layer in integers of a model that `checking.check` passed, in the order of its operators."""
     for node in model.graph.all_nodes():
-        if node.op_type in CUBES and not node.domain and node.inputs[0] is not None:
+        if is_op(node, *CUBES) and node.inputs[0] is not None:
             quant, carriers = origin(node.inputs[0])
             if quant is not None:
                 yield _layer(quant, carriers, node)
@@ -105,7 +110,7 @@ def origin(value: ir.Value) -> tuple[ir.Node | None, tuple[ir.Node, ...]]:
     """The AscendQuant whose integers `value` holds, None if there is none, and what carries them from it."""
     carriers: list[ir.Node] = []
     node = value.producer()
-    while node is not None and node.op_type in CARRIERS and not node.domain and node.inputs[0] is not None:
+    while node is not None and is_op(node, *CARRIERS) and node.inputs[0] is not None:
         carriers.insert(0, node)
         node = node.inputs[0].producer()
     return (node, tuple(carriers)) if node is not None and node.op_type == QUANT else (None, ())

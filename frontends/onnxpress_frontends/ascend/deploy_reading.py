@@ -21,9 +21,11 @@ import onnx_ir as ir
 from onnxpress import opset
 from onnxpress.ascend.checking import check
 from onnxpress.ascend.constant_weights import settle_constants
-from onnxpress.ascend.layers import Layer, layers, origin, stored_scale
+from onnxpress.ascend.layers import Layer, is_op, layers, origin, stored_scale
 from onnxpress.ascend.operators import ANTI_QUANT, OPERATORS, QUANT, WEIGHT_QUANT
+from onnxpress.ascend.prototypes import CARRIERS
 from onnxpress.errors import UnsupportedModel
+from onnxpress.quantize import dequantize
 from onnxpress.rewiring import replace_uses
 from onnxpress_frontends.ascend.integer_constants import IntegerConstants
 from onnxpress_frontends.ascend.parts import Parts
@@ -97,8 +99,7 @@ class _Reading:
         for quant in quants:
             self._read_quant(quant, steps[quant])
         for node in self._returns:
-            assert node.inputs[0] is not None
-            self._replace(node, node.inputs[0])
+            self._read_return(node)
         self._drop_leftovers()
         return self._warnings()
 
@@ -142,6 +143,13 @@ class _Reading:
                 "which no pair of QuantizeLinear and DequantizeLinear has"
             )
 
+    def _read_return(self, node: ir.Node) -> None:
+        value = node.inputs[0]
+        assert value is not None
+        if node.attributes.get_int("dtype", 0):
+            value = self._insert(node, "Cast", value, to=ir.DataType.FLOAT16.value)
+        self._replace(node, value)
+
     def _read_dequant(self, layer: Layer) -> None:
         end, dequant = (layer.add or layer.cube).outputs[0], layer.dequant
         for value in (layer.cube.outputs[0], end):
@@ -165,22 +173,21 @@ class _Reading:
         integers = self._insert(quant, "QuantizeLinear", value, scale, zero_point)
         integers.type = ir.TensorType(ir.DataType.INT8)
         result = self._insert(quant, "DequantizeLinear", integers, scale, zero_point, like=source)
-        self._type_carriers(quant.outputs[0], offset, step)
+        self._carry_floats(quant.outputs[0], offset, step)
         self._replace(quant, result)
 
-    def _type_carriers(self, value: ir.Value, offset: NDArray[np.int8], step: np.float32) -> None:
-        """What only moves integers now moves floats, and pads with floats."""
-        for use in value.uses():
-            if use.node.op_type in ("Pad", "MaxPool"):
-                use.node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
-                self._type_carriers(use.node.outputs[0], offset, step)
-                filler = use.node.inputs[2] if use.node.op_type == "Pad" and len(use.node.inputs) > 2 else None
+    def _carry_floats(self, value: ir.Value, offset: NDArray[np.int8], step: np.float32) -> None:
+        """What moved integers now moves floats, and pads with floats."""
+        for node, _ in value.uses():
+            if is_op(node, *CARRIERS):
+                node.outputs[0].type = ir.TensorType(ir.DataType.FLOAT)
+                self._carry_floats(node.outputs[0], offset, step)
+                filler = node.inputs[2] if node.op_type == "Pad" and len(node.inputs) > 2 else None
                 if filler is not None and filler.const_value is not None and filler.dtype == ir.DataType.INT8:
-                    number = (filler.const_value.numpy().astype(np.float32) - np.float32(offset)) * step
-                    assert isinstance(use.node.graph, ir.Graph)
-                    use.node.replace_input_with(
-                        2, self._parts.initializer(use.node.graph, f"{filler.name}_float", ir.tensor(number))
-                    )
+                    numbers = dequantize(filler.const_value.numpy(), step, offset)
+                    assert isinstance(node.graph, ir.Graph)
+                    floats = self._parts.initializer(node.graph, f"{filler.name}_dequantized", ir.tensor(numbers))
+                    node.replace_input_with(2, floats)
 
     def _insert(
         self, before: ir.Node, op: str, value: ir.Value, *others: ir.Value, like: str | None = None, **attributes: int

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.ascend.layers import is_op
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -46,7 +48,7 @@ def chain_ending(end: ir.Node) -> Chain | None:
     node: ir.Node | None = end
     data: ir.Value | None = None
     for op in _LINKS:
-        if node is None or node.op_type != op or node.domain or (nodes and not _has_one_user(node)):
+        if node is None or not is_op(node, op) or (nodes and not _has_one_user(node)):
             return None
         nodes.append(node)
         computed = [value for value in node.inputs if number_constant(value) is None]
@@ -82,7 +84,7 @@ def number_constant(value: ir.Value | None) -> NDArray[Any] | None:
 
 
 def _constant(node: ir.Node | None) -> ir.TensorProtocol | None:
-    if node is None or node.op_type != "Constant" or node.domain or "value" not in node.attributes:
+    if node is None or not is_op(node, "Constant") or "value" not in node.attributes:
         return None
     return node.attributes["value"].as_tensor()
 

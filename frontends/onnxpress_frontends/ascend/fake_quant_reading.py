@@ -19,6 +19,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.ascend.constant_weights import settle_constants
+from onnxpress.ascend.layers import is_op
 from onnxpress.ascend.operators import ANTI_QUANT, DEQUANT, QUANT, pack
 from onnxpress.ascend.prototypes import CARRIERS, CUBES, OPSETS
 from onnxpress_frontends.ascend.fake_quant_chains import Chain, chain_ending, number_constant, operand
@@ -87,10 +88,10 @@ def _uses(value: ir.Value, chain: Chain) -> Iterator[_Use]:
     if value.is_graph_output():
         raise _Strange("they are an output of the graph")
     for node, index in value.uses():
-        step = operand(node) if node.op_type == "Mul" else None
-        if node.op_type in CARRIERS and not node.domain and index == 0:
+        step = operand(node) if is_op(node, "Mul") else None
+        if is_op(node, *CARRIERS) and index == 0:
             yield from _uses(node.outputs[0], chain)
-        elif node.op_type in CUBES and not node.domain and index == 0:
+        elif is_op(node, *CUBES) and index == 0:
             yield _layer(node)
         elif step is not None and abs(step * chain.scale - 1) < _NEAR:
             yield _Use(end=node)
@@ -105,12 +106,12 @@ def _layer(cube: ir.Node) -> _Use:
         if value is not None:
             constants.append((_whole(value, cube, dtype), cube, dtype))
     end = _only_user(cube)
-    if cube.op_type == "MatMul" and end.op_type == "Add":
+    if cube.op_type == "MatMul" and is_op(end, "Add"):
         bias = next(value for value in end.inputs if value is not cube.outputs[0])
         assert bias is not None
         constants.append((_whole(bias, end, np.int32), end, np.int32))
         end = _only_user(end)
-    if end.op_type != "Mul" or end.domain or _words(end, cube) is None:
+    if not is_op(end, "Mul") or _words(end, cube) is None:
         raise _Strange(f"{_title(end)} is no product with one scale for each channel")
     return _Use(end=end, cube=cube, constants=tuple(constants))
 

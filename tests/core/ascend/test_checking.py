@@ -282,6 +282,13 @@ def test_a_dynamic_input(shape: list[object] | None):
     assert refusal(model).endswith("but ATC needs every dimension of it fixed")
 
 
+def test_an_operator_of_another_domain():
+    model = convolution()
+    node(model, "q").domain = "huawei"
+    model.opset_imports["huawei"] = 1
+    assert refusal(model) == "node 'q' (AscendQuant) is of domain 'huawei', but ATC knows it in ONNX's own"
+
+
 @pytest.mark.parametrize("opset", [7, 23])
 def test_an_opset_that_atc_does_not_read(opset: int):
     model = convolution()

@@ -258,6 +258,18 @@ class TestAmct:
         expected = np.maximum(quantised @ integers(3, 4).T.astype(np.float32) * [0.25, 0.0625, 0.015625], 0)
         np.testing.assert_allclose(Session(read, threads=1).run({"x": data})["y"], expected, rtol=1e-5)
 
+    def test_a_return_to_half_precision(self):
+        model = deploy(
+            """a (float16[1,4] x) => (float16[1,4] y) {
+                q = QUANT(x)
+                y = AscendAntiQuant<scale = 0.02, offset = -3.0, dtype = 1>(q)
+            }"""
+        )
+        verify(read := load(model))
+        assert [item.op_type for item in read.graph] == ["Cast", "QuantizeLinear", "DequantizeLinear", "Cast"]
+        found = Session(read, threads=1).run({"x": np.array([[0.1, 0.2, -0.3, 9]], np.float16)})["y"]
+        assert found.dtype == np.float16 and found[0] == pytest.approx([0.1, 0.2, -0.3, 2.6], abs=1e-3)
+
     def test_two_outputs_of_one_pair(self):
         model = deploy(
             """a (float[1,4] x) => (float[1,4] y, float[1,4] z) {
