@@ -94,7 +94,7 @@ def integer_layers(model: ir.Model) -> Iterator[IntegerLayer]:
             zero_point=int(_constant(source.inputs[2])),
             pads=pads or [(0, 0)] * len(node.inputs[0].shape),
             weight=None if weight is None else _constant(weight.inputs[0]),
-            weight_scale=np.ones(1, np.float32) if weight is None else _constant(weight.inputs[1]),
+            weight_scale=np.ones(1, np.float32) if weight is None else _scales(node, _constant(weight.inputs[1])),
             bias=bias,
             output=output.name,
         )
@@ -103,6 +103,12 @@ def integer_layers(model: ir.Model) -> Iterator[IntegerLayer]:
 def _constant(value: ir.Value) -> Numbers:
     numbers: Numbers = value.const_value.numpy()
     return numbers
+
+
+def _scales(node: ir.Node, scales: Numbers) -> Numbers:
+    """A scale for each output channel; the groups of a ConvTranspose share theirs."""
+    shared = node.op_type == "ConvTranspose" and scales.size > 1
+    return np.tile(scales, node.attributes.get_int("group", 1) if shared else 1)
 
 
 def _bias(node: ir.Node) -> tuple[Numbers | None, ir.Value]:
