@@ -19,6 +19,7 @@ Examples:
   onnxpress compress model.onnx --recipe my-recipe.toml --random-data -o smoke.onnx
   onnxpress compress model.onnx --data calibration.npz --target tflite -o model.tflite --nhwc
   onnxpress compress model.onnx --data calibration.npz -o trainable/
+  onnxpress compress model.onnx --data calibration.npz --amct-config quant.cfg -o net_deploy_model.onnx --batch 1
 """
 
 

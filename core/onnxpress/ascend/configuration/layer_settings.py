@@ -65,7 +65,7 @@ def layer_settings(
         InvalidRecipe: A word is unknown, has no sense, or asks for what is not done.
     """
     if balancer is not None:
-        raise refused(where, "the DMQ balancer (dmq_balancer)", "remove it")
+        raise refused(where, "the DMQ balancer (dmq_balancer)", "apply the record that AMCT made with it, or remove it")
     known(activation, _ACTIVATION, f"{where}, activation")
     known(weight, _WEIGHT, f"{where}, weight")
     for what, words in (("activation", activation), ("weight", weight)):
