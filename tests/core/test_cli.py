@@ -10,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from deploy_layers import one_layer
+from deploy_models import integers
 from onnxpress import cli, model_files, testing
+from onnxpress.ascend import deploy_files
 from onnxpress.cli import COMMANDS, _run
 from onnxpress.recipe import built_in
 
@@ -93,6 +96,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["compress", "{model}", "--target", "onnxruntime-gpu", "--random-data"], 2, "no target is called"),
         (["compare", "{model}", "{model}"], 1, "--random-data"),
+        (["simulate", "{model}", "--random-data"], 1, "model.onnx is no deploy model"),
+        (["simulate", "{model}", "--profile", "npu"], 2, "'npu' is not one of 'rint', 'tf', 'device'"),
+        (["simulate", "{model}", "--random-data", "--probe", "a"], 2, "give --out FILE.npz"),
         (["recipe", "show", "int9"], 2, "did you mean 'int8'?"),
         (["inspect", "{model}", "--signature", "x"], 2, "no option 'signature'"),
     ],
@@ -158,6 +164,26 @@ def test_inspect_lists_the_nodes_on_request(model_path: Path, capsys: pytest.Cap
 def test_compare(model_path: Path, data_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert _run(["compare", str(model_path), str(model_path), "--data", str(data_path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["outputs"][0]["max_abs"] == 0
+
+
+def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = tmp_path / "net_deploy_model.onnx", tmp_path / "tensors.npz"
+    bias = np.array([2**31 - 1, 0, 0, 0, 0])
+    layer = one_layer("Conv", (1, 3, 4, 4), weight=integers(5, 3, 1, 1), bias=bias, deq_scale=1e-3)
+    deploy_files.save(layer, path)
+    assert _run(["simulate", str(path), "--random-data", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["profile"] == "device" and printed["rolled_back"] == ["c"]
+    assert printed["comparisons"]["profile rint"]["samples"] == printed["samples"] == 16
+    assert _run(["simulate", str(path), "--random-data"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith("profile device, layers in integers: 1\nrolled back to floating point: c\n")
+    assert "B against A, profile rint" in shown
+    assert _run(["simulate", str(path), "--random-data", "--profile", "rint", "--probe", "c", "-o", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["profile rint, layers in integers: 1", "samples: 16"]
+    assert "accumulators of c left 32 bits and wrapped around" in lines[2]
+    assert lines[3] == f"outputs: {out}" and np.load(out)["c"].dtype == np.int32
 
 
 def test_a_defect_is_one_line_and_a_traceback_on_request(

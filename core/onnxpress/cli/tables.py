@@ -37,14 +37,15 @@ def comparison_table(comparison: Comparison) -> str:
 
 
 def simulation_table(simulation: Simulation) -> str:
-    """What ran how, a comparison with each reference, the accuracy."""
-    lines = [f"profile {simulation.profile}: {simulation.layers} layers in integers, {simulation.samples} samples"]
+    """What ran how, and a comparison with each reference, or the figures that stand without one."""
+    lines = [f"profile {simulation.profile}, layers in integers: {simulation.layers}"]
     if simulation.rolled_back:
         lines.append(f"rolled back to floating point: {', '.join(simulation.rolled_back)}")
     for name, comparison in simulation.comparisons.items():
-        lines.append(f"\nagainst {name} (A):\n{comparison_table(comparison)}")
-    if simulation.accuracy is not None:
-        lines.append(f"accuracy: {simulation.accuracy:.2%}")
+        lines.append(f"\nB against A, {name}\n{comparison_table(comparison)}")
+    if not simulation.comparisons:
+        lines.append(f"samples: {simulation.samples}")
+        lines += [f"accuracy: {simulation.accuracy:.2%}"] if simulation.accuracy is not None else []
     for name, number in simulation.overflows.items():
         lines.append(f"warning: {number} accumulators of {name} left 32 bits and wrapped around")
     return "\n".join([*lines, *([f"outputs: {simulation.outputs}"] if simulation.outputs else [])])
