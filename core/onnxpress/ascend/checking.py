@@ -87,9 +87,9 @@ def _attribute_breaches(node: ir.Node, expected: Mapping[str, Attribute]) -> Ite
     for name, rule in expected.items():
         attribute = node.attributes.get(name)
         if attribute is None and rule.required:
-            yield f"{_title(node)}: attribute {name!r} is missing; it is a {rule}"
+            yield f"{_title(node)}: attribute {name!r} is missing; it must be {rule}"
         elif attribute is not None and not rule.takes(attribute):
-            yield f"{_title(node)}: attribute {name!r} is {_shown(attribute)}, not a {rule}"
+            yield f"{_title(node)}: attribute {name!r} is {_shown(attribute)}; it must be {rule}"
 
 
 def _word_breaches(node: ir.Node) -> Iterator[str]:

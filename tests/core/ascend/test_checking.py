@@ -83,8 +83,8 @@ def test_an_operator_with_half_output():
     assert node(model, "d").outputs[0].dtype == ir.DataType.FLOAT16
 
 
-QUANT_SCALE = "node 'q' (AscendQuant): attribute 'scale' is {}, not a FLOAT in [1.17549e-38, 8388608]"
-QUANT_OFFSET = "node 'q' (AscendQuant): attribute 'offset' is {}, not a whole FLOAT in [-128, 127]"
+QUANT_SCALE = "node 'q' (AscendQuant): attribute 'scale' is {}; it must be FLOAT in [1.17549e-38, 8388608]"
+QUANT_OFFSET = "node 'q' (AscendQuant): attribute 'offset' is {}; it must be whole FLOAT in [-128, 127]"
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ QUANT_OFFSET = "node 'q' (AscendQuant): attribute 'offset' is {}, not a whole FL
         (attribute("q", "scale", ir.AttrString("scale", "50")), QUANT_SCALE.format("'50'")),
         (
             attribute("q", "scale", None),
-            "node 'q' (AscendQuant): attribute 'scale' is missing; it is a FLOAT in [1.17549e-38, 8388608]",
+            "node 'q' (AscendQuant): attribute 'scale' is missing; it must be FLOAT in [1.17549e-38, 8388608]",
         ),
         (attribute("q", "offset", ir.AttrFloat32("offset", 128.0)), QUANT_OFFSET.format("128")),
         (attribute("q", "offset", ir.AttrFloat32("offset", -129.0)), QUANT_OFFSET.format("-129")),
@@ -108,11 +108,11 @@ QUANT_OFFSET = "node 'q' (AscendQuant): attribute 'offset' is {}, not a whole FL
         (attribute("q", "offset", ir.AttrInt64("offset", 3)), QUANT_OFFSET.format("3")),
         (
             attribute("q", "dst_type", ir.AttrString("dst_type", "INT4")),
-            "node 'q' (AscendQuant): attribute 'dst_type' is 'INT4', not a STRING 'INT8'",
+            "node 'q' (AscendQuant): attribute 'dst_type' is 'INT4'; it must be STRING 'INT8'",
         ),
         (
             attribute("q", "round_mode", ir.AttrString("round_mode", "Floor")),
-            "node 'q' (AscendQuant): attribute 'round_mode' is 'Floor', not a STRING 'Round'",
+            "node 'q' (AscendQuant): attribute 'round_mode' is 'Floor'; it must be STRING 'Round'",
         ),
         (
             attribute("q", "axis", ir.AttrInt64("axis", 1)),
@@ -120,11 +120,11 @@ QUANT_OFFSET = "node 'q' (AscendQuant): attribute 'offset' is {}, not a whole FL
         ),
         (
             attribute("d", "dtype", ir.AttrInt64("dtype", 3)),
-            "node 'd' (AscendDequant): attribute 'dtype' is 3, not a INT 0 or 1",
+            "node 'd' (AscendDequant): attribute 'dtype' is 3; it must be INT 0 or 1",
         ),
         (
             attribute("d", "relu_flag", ir.AttrInt64("relu_flag", 2)),
-            "node 'd' (AscendDequant): attribute 'relu_flag' is 2, not a INT 0 or 1",
+            "node 'd' (AscendDequant): attribute 'relu_flag' is 2; it must be INT 0 or 1",
         ),
     ],
 )
@@ -236,11 +236,11 @@ MATMUL = "(float[1,4] x, int8[4,3] w, int32[3] b, float[3] f, uint64[1] s) => (f
         ),
         (
             f"a {MATMUL} {{ q = QUANT(x) m = Gemm<alpha = 0.5>(q, w, b) y = DEQUANT(m, s) }}",
-            "node 'm' (Gemm): attribute 'alpha' is 0.5, not a FLOAT 1.0",
+            "node 'm' (Gemm): attribute 'alpha' is 0.5; it must be FLOAT 1.0",
         ),
         (
             f"a {MATMUL} {{ q = QUANT(x) m = Gemm<transA = 1>(q, w, b) y = DEQUANT(m, s) }}",
-            "node 'm' (Gemm): attribute 'transA' is 1, not a INT 0",
+            "node 'm' (Gemm): attribute 'transA' is 1; it must be INT 0",
         ),
         (
             f"a {MATMUL} {{ v = AscendWeightQuant(w, w) q = QUANT(x) m = MatMul(q, v) y = DEQUANT(m, s) }}",

@@ -10,6 +10,7 @@ import pytest
 
 from corruption import CORRUPTIONS
 from deploy_models import convolution, deploy, every_operator, integers, words
+from graph_mutations import mutated
 from onnxpress import model_files
 from onnxpress.ascend import deploy_files
 from onnxpress.errors import InvalidModel, OnnxpressError
@@ -116,6 +117,18 @@ class TestDamage:
                 deploy_files.save(deploy_files.load(path), path.with_name("again.onnx"))
             except OnnxpressError as error:
                 assert "\n" not in str(error)
+
+    def test_mutated_graphs_are_refused_or_sound(self, path: Path):
+        proto, outcomes = onnx.load(path), set()
+        for seed in range(240):
+            path.write_bytes(mutated(proto, seed).SerializeToString())
+            try:
+                deploy_files.save(deploy_files.load(path), path.with_name("again.onnx"))
+                outcomes.add("sound")
+            except OnnxpressError as error:
+                assert "\n" not in str(error)
+                outcomes.add("refused")
+        assert outcomes == {"sound", "refused"}
 
 
 class TestExternalData:

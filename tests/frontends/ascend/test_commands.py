@@ -72,5 +72,5 @@ def test_a_broken_file_is_one_line(folder: Path, command: str, capsys: pytest.Ca
     assert _run([command, str(folder / "broken.onnx")]) == 1
     assert capsys.readouterr().err.splitlines() == [
         f"onnxpress: {folder / 'broken.onnx'} is not a valid deploy model: "
-        f"node '{quant.name}' (AscendQuant): attribute 'offset' is 300, not a whole FLOAT in [-128, 127]"
+        f"node '{quant.name}' (AscendQuant): attribute 'offset' is 300; it must be whole FLOAT in [-128, 127]"
     ]

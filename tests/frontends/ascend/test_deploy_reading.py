@@ -12,6 +12,7 @@ import amct_files
 from amct_files import FloatGraph, Record
 from corruption import CORRUPTIONS
 from deploy_models import convolution, deploy, every_operator, integers, words
+from graph_mutations import mutated
 from onnxpress import model_files
 from onnxpress.ascend import deploy_files
 from onnxpress.ascend.checking import check
@@ -392,3 +393,19 @@ class TestFiles:
                 Session(model, threads=1)
             except OnnxpressError as error:
                 assert "\n" not in str(error)
+
+    @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
+    @pytest.mark.parametrize("fake", [False, True], ids=["deploy", "fake-quant"])
+    def test_mutated_graphs_are_refused_or_sound(self, path: Path, seed: int, fake: bool):
+        make, outcomes = amct_files.fake_quant_file if fake else amct_files.deploy_file, set()
+        sound, count = make(amct_files.network()), 1200 if seed else 120
+        for number in range(seed * 120, seed * 120 + count):
+            path.write_bytes(mutated(sound, number).SerializeToString())
+            try:
+                model = load(path)
+                verify(model)
+                outcomes.add("sound")
+            except OnnxpressError as error:
+                assert "\n" not in str(error)
+                outcomes.add("refused")
+        assert outcomes == {"sound", "refused"}

@@ -189,7 +189,7 @@ def test_a_scale_that_is_no_number():
         load(given)
     assert str(caught.value) == (
         "the model is not a valid deploy model: "
-        "node 'one.quant' (AscendQuant): attribute 'scale' is nan, not a FLOAT in [1.17549e-38, 8388608]"
+        "node 'one.quant' (AscendQuant): attribute 'scale' is nan; it must be FLOAT in [1.17549e-38, 8388608]"
     )
 
 
