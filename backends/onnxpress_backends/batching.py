@@ -31,5 +31,5 @@ def with_batch(model: ir.Model, batch: int) -> ir.Model:
     computed = [output for node in model.graph.all_nodes() for output in node.outputs]
     for output in computed:
         if output.shape is not None and not output.shape.is_static():
-            output.shape = None  # it is inferred again
+            output.shape = ir.Shape(size if isinstance(size, int) else None for size in output.shape)  # inferred again
     return model

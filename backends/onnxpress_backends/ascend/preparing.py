@@ -8,6 +8,7 @@ from onnxpress import opset
 from onnxpress.ascend.prototypes import OPSETS
 from onnxpress.errors import UnsupportedModel
 from onnxpress.verify import infer_shapes
+from onnxpress_backends.ascend.sinking import join_pairs
 from onnxpress_backends.ascend.steps import DEQUANTIZE, dequantizes, quantizes, title
 from onnxpress_backends.ascend.weights import is_quantized_weight
 from onnxpress_backends.batching import with_batch
@@ -39,6 +40,10 @@ def prepared(model: ir.Model, *, batch: int | None = None) -> ir.Model:
     opset.at_least(copy, _OLDEST)
     _refuse(copy)
     infer_shapes(copy)
+    join_pairs(copy)
+    for node in copy.graph.all_nodes():
+        if quantizes(node):
+            _refuse_integer_users(node)
     return copy
 
 
@@ -61,9 +66,6 @@ def _refuse(model: ir.Model) -> None:
     nodes = list(model.graph.all_nodes())
     for node in nodes:
         _refuse_operator(node)
-    for node in nodes:
-        if quantizes(node):
-            _refuse_integer_users(node)
     if not any(dequantizes(node) for node in nodes):
         raise UnsupportedModel(
             f"the model has no {DEQUANTIZE}, so there is nothing to deploy in integers; run recipe int8 with target "

@@ -3,6 +3,8 @@
     Q -> DQ -> Flatten -> Gemm                 Q -> DQ -> Flatten -> Q -> DQ -> Gemm
     Q -> DQ -> MaxPool -> Q -> DQ -> Conv      MaxPool -> Q -> DQ -> Conv
 
+    Q -> Transpose -> DQ -> Conv               Transpose -> Q -> DQ -> Conv
+
 all Q alike.  What moves numbers, adds zeros or picks the largest maps numbers on a grid to numbers on the grid, and
 quantisation is monotonic: to quantise behind it gives the integers that were quantised before it.  So a pair may be
 repeated behind such operators, in front of a layer, and dropped in front of them where nobody sees what it gives.
@@ -14,7 +16,7 @@ import onnx_ir as ir
 
 from onnxpress.ascend.prototypes import CUBES
 from onnxpress_backends.ascend.moving import MOVES, pads_zeros
-from onnxpress_backends.ascend.steps import Step, dequantizes, quantizes, step
+from onnxpress_backends.ascend.steps import Step, dequantizes, grid, quantizes, step
 from onnxpress_backends.ascend.stored_integers import activation
 from onnxpress_backends.ascend.weights import is_quantized_weight
 
@@ -22,8 +24,28 @@ _COMMUTING = (*MOVES, "DepthToSpace", "Gather", "MaxPool", "Slice", "SpaceToDept
 """Operators of which the first output has only numbers of the first input."""
 
 
+def join_pairs(model: ir.Model) -> None:
+    """Let operators that stand between QuantizeLinear and DequantizeLinear move floats instead, in place."""
+    for node in [*model.graph.all_nodes()]:
+        quantize = node.inputs[0].producer() if node.inputs and node.inputs[0] is not None else None
+        if quantize is None or not quantizes(quantize) or not _commutes(node) or grid(quantize).axis is not None:
+            continue
+        if pads_zeros(node):
+            continue
+        moved, x = node.outputs[0], quantize.inputs[0]
+        assert node.graph is not None and x is not None
+        again = _like(quantize, moved, f"{node.name}.quantize")
+        moved.replace_all_uses_with(again.outputs[0])
+        again.replace_input_with(0, moved)
+        again.outputs[0].type, again.outputs[0].shape = moved.type, moved.shape
+        moved.type = x.type
+        node.replace_input_with(0, x)
+        node.graph.insert_after(node, again)
+
+
 def sink_pairs(model: ir.Model) -> None:
     """Repeat pairs in front of layers, and drop those that only led there, in place."""
+    join_pairs(model)
     nodes = list(model.graph.all_nodes())
     for node in nodes:
         if node.op_type in CUBES and not node.domain:

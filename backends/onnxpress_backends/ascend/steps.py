@@ -82,7 +82,10 @@ def grid(node: ir.Node) -> Grid:
     if scale is not None and (len(node.inputs) < 3 or node.inputs[2] is None):
         zero_point = np.zeros(scale.shape, _type_without_zero_point(node))
     if scale is None or zero_point is None:
-        raise UnsupportedModel(f"{title(node)} computes its scale or zero point as it runs, but Ascend's are constants")
+        raise UnsupportedModel(
+            f"{title(node)} computes its scale or zero point as it runs, but Ascend's are "
+            "constants; fold what is constant first (recipe convert does)"
+        )
     if node.attributes.get_int("block_size", 0):
         raise UnsupportedModel(f"{title(node)} has a scale for every block; Ascend has one for a tensor or channel")
     if scale.dtype != np.float32:

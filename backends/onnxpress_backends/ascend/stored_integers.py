@@ -24,9 +24,9 @@ def source_of(dequantize: ir.Node) -> ir.Value | None:
     if quantizes(maker):
         assert maker is not None
         value = maker.inputs[0]
-        while value is not None and is_move(node := value.producer()):
-            assert node is not None
-            value = node.inputs[0]
+    while value is not None and is_move(node := value.producer()):
+        assert node is not None
+        value = node.inputs[0]
     return value if constant(value) is not None else None
 
 
@@ -53,11 +53,8 @@ def integers_of(dequantize: ir.Node, found: Grid) -> NDArray[Any]:
     """The integers that a DequantizeLinear of a constant reads."""
     value = dequantize.inputs[0]
     maker = value.producer() if value is not None else None
-    if not quantizes(maker):
-        numbers = constant(value)
-        assert numbers is not None
-        return numbers
-    assert maker is not None
+    if maker is None or not quantizes(maker):
+        return _moved(value)
     refuse_odd_pair(maker, dequantize)
     scale, zero_point = found.parameters
     return quantize(_moved(maker.inputs[0]), scale, zero_point, dtype=zero_point.dtype.name, axis=found.axis)

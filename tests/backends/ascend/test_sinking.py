@@ -68,6 +68,14 @@ def test_pairs_with_other_steps_both_round() -> None:
     assert ops[:4] == ["AscendQuant", "AscendAntiQuant", "MaxPool", "AscendQuant"]
 
 
+@pytest.mark.parametrize("move", ["Transpose<perm = [0,1,3,2]>(q)", "MaxPool<kernel_shape = [2,2]>(q)"])
+def test_integers_that_are_moved_are_floats_that_are_moved(move: str) -> None:
+    body = f"""q = QuantizeLinear(x, sx, zx) t = {move} i = Identity(t) d = DequantizeLinear(i, sx, zx)
+        v = DequantizeLinear(w, sw, zw) y = Conv(d, v)"""
+    op = move[: move.index("<")]
+    assert deployed_ops(body, w=whole(5, 4, 3, 3)) == [op, "Identity", "AscendQuant", "Conv", "AscendDequant"]
+
+
 def test_what_changes_numbers_stops_a_pair() -> None:
     body = "d = PAIR(x) r = Sqrt(d) v = DequantizeLinear(w, sw, zw) y = Conv(r, v)"
     quantized = quantized_graph(body.replace("Sqrt", "Neg"), w=whole(5, 4, 3, 3))

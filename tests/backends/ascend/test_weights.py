@@ -67,6 +67,11 @@ def test_integers_in_the_order_of_tensorflow() -> None:
     assert_is_the_weight(only_layer(body, w=np.ascontiguousarray(INTEGERS.transpose(2, 3, 1, 0)), **per_channel()))
 
 
+def test_integers_that_are_turned_before_they_are_dequantised() -> None:
+    body = "d = PAIR(x) u = Transpose<perm = [3,2,0,1]>(w) v = DequantizeLinear<axis = 0>(u, sw, zw) y = Conv(d, v)"
+    assert_is_the_weight(only_layer(body, w=np.ascontiguousarray(INTEGERS.transpose(2, 3, 1, 0)), **per_channel()))
+
+
 def test_a_depthwise_weight_that_is_reshaped() -> None:
     """[H, W, C, 1] with a scale for each C becomes [C, 1, H, W]."""
     weight = whole(3, 3, 4, 1)
