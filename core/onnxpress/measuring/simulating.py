@@ -12,7 +12,7 @@ import numpy as np
 
 from onnxpress.ascend import deploy_files
 from onnxpress.ascend.layers import layers
-from onnxpress.ascend.simulation.profiles import find_profile
+from onnxpress.ascend.simulation.profiles import Profile, find_profile
 from onnxpress.ascend.simulation.rolling_back import is_rolled_back
 from onnxpress.ascend.simulation.simulator import Simulator
 from onnxpress.errors import InvalidData, InvalidOption
@@ -27,11 +27,16 @@ from onnxpress.records import Comparison, Simulation
 from onnxpress.registry import Registry
 
 if TYPE_CHECKING:
+    import onnx_ir as ir
+
     from onnxpress.data import Samples
     from onnxpress.kinds import Array
 
 EXACT = "rint"
 """The profile that others are compared with."""
+
+_ITSELF = ""
+"""What the simulator is called among what it is compared with, for figures of its own."""
 
 
 def simulate_source(
@@ -78,25 +83,37 @@ def simulate_source(
     if chosen.name != EXACT:
         references[f"profile {EXACT}"] = Simulator(model, EXACT, threads=threads)
     if against is not None:
-        reader = find_frontend(against, registry or Registry())
-        (own,) = share(options, reading(reader))
-        references[str(against)] = open_runner(against, reader, own, progress, threads=threads)
+        references[str(against)] = _opened(against, registry or Registry(), options, threads, progress)
     samples = open_samples(data, simulator.inputs, preprocessing, random_data)
     if samples is None:
         raise InvalidData("a simulation needs samples; give --data PATH, or --random-data to run on noise")
-    measured = _measure(simulator, references, samples, labels_of(labels), progress, kept := _Kept(out))
+    kept = _Kept(out)
+    measured = _measure(simulator, references, samples, labels_of(labels), progress, kept)
     kept.write()
-    found = list(layers(model))
     return Simulation(
         profile=chosen.name,
-        samples=measured[""].samples,
-        layers=len(found),
-        rolled_back=tuple(layer.cube.name or "" for layer in found if chosen.rolls_back and is_rolled_back(layer)),
         overflows=dict(simulator.overflows),
         comparisons={name: measured[name] for name in references},
-        accuracy=measured[""].accuracy_b,
+        samples=measured[_ITSELF].samples,
+        accuracy=measured[_ITSELF].accuracy_b,
         outputs=None if out is None else str(out),
+        **_layers(model, chosen),
     )
+
+
+def _opened(
+    source: Any, registry: Registry, options: Mapping[str, Any], threads: int | None, progress: Progress
+) -> Runner:
+    reader = find_frontend(source, registry)
+    (own,) = share(options, reading(reader))
+    return open_runner(source, reader, own, progress, threads=threads)
+
+
+def _layers(model: ir.Model, profile: Profile) -> dict[str, Any]:
+    """How many layers there are, and which are rolled back."""
+    found = list(layers(model))
+    gone = [layer.cube.name or "" for layer in found if profile.rolls_back and is_rolled_back(layer)]
+    return {"layers": len(found), "rolled_back": tuple(gone)}
 
 
 def _measure(
@@ -107,15 +124,15 @@ def _measure(
     progress: Progress,
     kept: _Kept,
 ) -> dict[str, Comparison]:
-    """The simulator against every reference, and, under no name, against itself."""
-    runners: dict[str, Runner] = {"": simulator, **references}
+    """The simulator against every reference and against itself."""
+    runners: dict[str, Runner] = {_ITSELF: simulator, **references}
     tallies = {name: Tally(runner.outputs, simulator.outputs, labels=labels) for name, runner in runners.items()}
     inputs = {name: match(simulator.inputs, runner.inputs, "input") for name, runner in references.items()}
     with progress.task(f"simulate ({simulator.profile.name})", operator.length_hint(samples) or None) as advance:
         for feeds in samples:
             results, size = simulator.run(feeds), batch_size(feeds)
             kept.add(results)
-            tallies[""].update(results, results, size)
+            tallies[_ITSELF].update(results, results, size)
             for name, reference in references.items():
                 others = reference.run({inputs[name][key]: array for key, array in feeds.items()})
                 tallies[name].update(others, results, size)

@@ -12,6 +12,7 @@ A pooling has no weight; its mean of integers is that of float32: an exact sum, 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any
@@ -24,6 +25,7 @@ from onnxpress.ascend.layers import Layer, array
 from onnxpress.ascend.simulation.exact_sums import LIMIT, cut, reach
 from onnxpress.ascend.simulation.node_writing import NodeWriter, attributes
 from onnxpress.ascend.simulation.weight_axes import along_output, grouped, summed
+from onnxpress.errors import UnsupportedModel
 
 _WRAP = 2**31
 
@@ -46,12 +48,19 @@ class Accumulator:
 
 
 def accumulator(writer: NodeWriter, layer: Layer, data: ir.Value) -> Accumulator:
-    """The accumulator of `layer` on `data`, integers without offset in float32."""
+    """The accumulator of `layer` on `data`, integers without offset in float32.
+
+    Raises:
+        UnsupportedModel: The window of a pooling is so large that float32 may not have the sum.
+    """
+    low, high = -128 - layer.offset, 127 - layer.offset
     if layer.weight is None:
-        mean = writer.op(layer.cube.op_type, data, **attributes(layer.cube))
+        area = math.prod(layer.cube.attributes["kernel_shape"].as_ints())
+        if area * max(high, -low) > LIMIT:
+            raise UnsupportedModel(f"AveragePool {layer.cube.name!r} adds up {area} integers, too many to be exact")
+        mean = _computed(writer, layer, data)
         return Accumulator(integers=mean, floats=mean, before_bias=mean)
     weight, axes = grouped(layer, array(layer.weight)), summed(layer)
-    low, high = -128 - layer.offset, 127 - layer.offset
     sums = most = reach(weight, axes, low, high)
     if layer.bias is not None:
         most = sums + np.abs(array(layer.bias).astype(np.int64)).reshape(_channels(layer, sums))
@@ -91,7 +100,7 @@ def _in_integers(
 
 
 def _computed(
-    writer: NodeWriter, layer: Layer, data: ir.Value, weight: ir.Value | None, bias: ir.Value | None = None
+    writer: NodeWriter, layer: Layer, data: ir.Value, weight: ir.Value | None = None, bias: ir.Value | None = None
 ) -> ir.Value:
     """The operator itself; weights stay int8 until they are used, and take as little memory as in the file."""
     constants = [writer.cast(constant, ir.DataType.FLOAT) for constant in (weight, bias) if constant is not None]

@@ -12,7 +12,9 @@ done here, nor by the functions in the frozen graphs that are written for Tensor
 
 Sources: AMCT's ``replace_quant_pass`` and ``replace_dequant_pass`` (``hicann/amct``), ``amct_ascend_quant.cc`` and
 ``amct_ascend_dequant.cc`` (``hicann/tensorflow``), the golden files of ``quant/ascend_quant`` (``hicann/ops-nn``), the
-passes ``*_quant_process_fusion_pass.cc`` (``hicann/ge``).  No device was at hand: the last profile is what these say.
+passes ``*_quant_process_fusion_pass.cc`` (``hicann/ge``).  No device was at hand: the last profile is what these say,
+of operators by themselves; where GE fuses AscendDequant, Relu and AscendQuant into AscendRequant, the device leaves out
+the float16 between them.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 import ascend_arithmetic as reference
 from deploy_layers import one_layer
 from onnxpress.ascend.simulation.simulator import Simulator
+from onnxpress.errors import UnsupportedModel
 
 LARGEST = 2**31 - 1
 
@@ -178,3 +179,10 @@ def test_a_bias_that_takes_a_sum_over_the_edge_is_counted_by_layer():
     assert simulator.overflows == {"c": 1}
     simulator.run({"x": x})
     assert simulator.overflows == {"c": 2}
+
+
+def test_a_pooling_whose_sum_float32_may_not_have_is_refused():
+    model = one_layer("AveragePool", (1, 1, 300, 300), offset=-128, kernel_shape=[257, 257])
+    with pytest.raises(UnsupportedModel, match="AveragePool 'c' adds up 66049 integers, too many to be exact"):
+        Simulator(model)
+    Simulator(one_layer("AveragePool", (1, 1, 300, 300), offset=-128, kernel_shape=[256, 257]))
