@@ -29,6 +29,7 @@ from onnxpress.ascend.simulation.simulator import Simulator
 from onnxpress.quantize import quantize
 from onnxpress.runtime import Session
 from onnxpress.testing import model as parse
+from onnxpress_backends.ascend.deploy_writing import emit as write_onnx
 from onnxpress_backends.ascend.deploying import deployed
 from onnxpress_backends.ascend.fake_quantization import fake_quantised
 from onnxpress_backends.ascend.frozen_graphs.writing import emit as write_frozen_graph
@@ -155,6 +156,40 @@ def test_numbers_next_to_ties_are_the_only_ones_that_round_another_way() -> None
     near = [beside, *(np.nextafter(beside, np.float32(side)) for side in (-np.inf, np.inf)), beside, beside, beside]
     rounded = hold_to_integers(model, deploy, {"x": np.concatenate(near, axis=1)})
     assert 10 < rounded.near_ties < rounded.numbers / 3
+
+
+def test_sums_that_float32_cannot_hold() -> None:
+    """4,000 products of one sign, up to 255 * 127 each, are beyond 2**24, to where float32 has every integer."""
+    generator = np.random.default_rng(0)
+    weight = generator.uniform(0.5, 1, (4000, 8)).astype(np.float32)
+    product = parse("g (float[N,4000] x, float[4000,8] w) => (y) { y = MatMul(x, w) }", w=weight)
+    product.graph[0].name = "product"
+    data = generator.uniform(0, 1, (4, 4000)).astype(np.float32)
+    model = onnxpress.compress(product, data=data, target="ascend", threads=1).model
+    deploy = deployed(model, batch=4)
+    hold_to_integers(model, deploy, {"x": data})
+    (layer,) = integer_layers(model)
+    sums = layer.accumulator(quantize(data, layer.scale, layer.zero_point, dtype="int8"))
+    assert sums.min() > 2**24
+    assert (sums % 4 != 0).any(), "float32 would hold these"
+
+
+@settings(max_examples=15)
+@given(networks(transposed_groups=False), st.sampled_from(TARGETS))  # groups have a scale each, which moves the weight
+def test_files_that_are_read_again_sum_the_same_integers(
+    tmp_path_factory: pytest.TempPathFactory, network: ir.Model, target: str
+) -> None:
+    model = int8(network, target)
+    assume(list(integer_layers(model)))
+    folder = tmp_path_factory.mktemp("files")
+    feeds = feeds_of(deployed(model, batch=3))
+    expected = Simulator(deployed(model, batch=3), "rint", threads=1).run(feeds)
+    for file in write_onnx(model, folder / "network_deploy_model.onnx", batch=3):
+        again = onnxpress.convert(file, recipe=[]).model
+        deploy = deployed(again)
+        hold_to_integers(again, deploy, feeds)
+        for name, numbers in Simulator(deploy, "rint", threads=1).run(feeds).items():
+            np.testing.assert_array_equal(numbers, expected[name])
 
 
 @settings(max_examples=20)
