@@ -2,13 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
-import pytest
 
 from deploy_models import convolution, deploy, every_operator, integers, words
 from onnxpress.ascend.checking import check
-from onnxpress.ascend.constant_weights import settle_constants
 from onnxpress.ascend.layers import layers
-from onnxpress.errors import InvalidModel
 
 
 def test_a_layer_is_read_whole():
@@ -53,22 +50,3 @@ def test_roots_and_transposed_weights():
     assert layer.input_channels == 4
     assert layer.deq_scale.tolist() == [0.25, 0.0625, 0.015625]
     assert layer.weight.dtype == ir.DataType.INT8
-
-
-def test_constants_are_settled():
-    """A weight of a Constant, transposed; one whose Transpose makes no sense stays for the checker to refuse."""
-    text = """a (float[1,4] x, uint64[1] s) => (float[1,3] y) {
-        k = Constant<value = int8[3,4] {1,2,3,4,5,6,7,8,9,10,11,12}>()
-        w = Transpose<perm = [1, 0]>(k)
-        q = QUANT(x)
-        m = MatMul(q, w)
-        y = DEQUANT(m, s)
-    }"""
-    settle_constants(model := deploy(text, s=words(1)))
-    check(model)
-    (layer,) = layers(model)
-    assert layer.weight.name == "k"
-    assert layer.weight.const_value.numpy().tolist() == [[1, 5, 9], [2, 6, 10], [3, 7, 11], [4, 8, 12]]
-    settle_constants(model := deploy(text.replace("[1, 0]", "[1, 0, 2]"), s=words(1)))
-    with pytest.raises(InvalidModel, match=r"node 'm' \(MatMul\): its weight must be a constant of INT8"):
-        check(model)
