@@ -56,7 +56,7 @@ def configured(
 def fitted(
     recipe: Recipe, registry: Registry, *, step_options: Mapping[str, Any], config: AmctConfig | None, model: ir.Model
 ) -> tuple[Recipe, list[str]]:
-    """The recipe with what only the model tells: how many samples a configuration's batches are.
+    """The recipe with what only the model tells: which layers are of a type, how many samples a batch has.
 
     Args:
         recipe: The `configured` one.
@@ -74,17 +74,26 @@ def fitted(
     if config is None:
         return recipe, []
     warnings = config.check(model)
-    if any(key.endswith(".samples") for key in step_options):
-        return recipe, warnings
-    batch = next(filter(None, map(fixed_rows, ports(model.graph.inputs))), None)
-    samples, explained = config.limit(batch)
-    if samples is not None:
-        recipe = recipe.override(_everywhere({"*.samples": samples}, recipe, registry))
-    return recipe, [*warnings, *explained]
+    passes = [step.name for step in recipe.steps]
+    resolved = config.resolved(model).options(passes)
+    options = {key: resolved.get(key, []) for key in (*config.options(passes), *resolved)}
+    if not any(key.endswith(".samples") for key in step_options):
+        samples, explained = config.limit(next(filter(None, map(fixed_rows, ports(model.graph.inputs))), None))
+        options |= {} if samples is None else {"*.samples": samples}
+        warnings += explained
+    spelt = _everywhere(options, recipe, registry, where_known=True)
+    left = {
+        key: value
+        for key, value in spelt.items()
+        if key not in step_options and f"*.{key.partition('.')[2]}" not in step_options
+    }
+    return recipe.override(left), warnings
 
 
-def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) -> dict[str, Any]:
-    """``*.option`` spelt out for every pass of `recipe` that has the option."""
+def _everywhere(
+    options: Mapping[str, Any], recipe: Recipe, registry: Registry, *, where_known: bool = False
+) -> dict[str, Any]:
+    """``*.option`` spelt out for every pass of `recipe` that has the option, which one must unless `where_known`."""
     spelt: dict[str, Any] = {}
     for key, value in options.items():
         wildcard, _, name = key.partition(".")
@@ -93,7 +102,7 @@ def _everywhere(options: Mapping[str, Any], recipe: Recipe, registry: Registry) 
             continue
         passes = {step.name: schema(registry.get(Pass, step.name).build) for step in recipe.steps}
         having = [step for step, known in passes.items() if name in {option.name for option in known}]
-        if not having:
+        if not having and not where_known:
             raise InvalidOption(f"no pass of recipe {recipe.name!r} has an option {name!r}")
         spelt.update({f"{step}.{name}": value for step in having})
     return spelt

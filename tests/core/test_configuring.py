@@ -11,8 +11,8 @@ import onnx_ir as ir
 import pytest
 
 from amct_configurations import HFMG_LAYER, IFMR_LAYER, SIMPLIFIED, network
-from calibrated import numbers
-from onnxpress import cli, model_files
+from calibrated import graph, numbers
+from onnxpress import cli, model_files, ranges
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.calibrating import calibrate
 from onnxpress.configuring import configured, fitted
@@ -113,6 +113,16 @@ def test_a_layer_that_a_json_file_does_not_list_stays_float(tmp_path: Path) -> N
     assert calibrated.notes.details["other observers"] == {"r": "hfmg asymmetric=false"}
 
 
+def test_a_product_that_folding_makes_a_layer_of_another_type_is_still_meant(tmp_path: Path) -> None:
+    constants = {"w": numbers(32, 32) / 8, "b": numbers(32), "v": numbers(32, 8) / 8}
+    made = graph("m = MatMul(x, w) s = Add(m, b) y = Gemm(s, v)", x="float[N,32] x", **constants)
+    path = tmp_path / "c.cfg"
+    path.write_text('skip_layer_types: "MatMul"')
+    result = compress(made, data={"x": numbers(4, 32)}, amct_config=path)
+    assert [node.op_type for node in result.model.graph if node.name in ("m", "y")] == ["Gemm", "Gemm"]
+    assert list(stored(result.model, 1)) == ["y:0", "y:1"]
+
+
 def test_a_configuration_of_another_model_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.json"
     path.write_text(json.dumps({"conv9": IFMR_LAYER}))
@@ -126,6 +136,12 @@ def test_calibration_alone_takes_a_configuration_too(text: Path, tmp_path: Path)
     assert any("batch_num 2" in sentence for sentence in run.warnings)
     assert 'key: "conv1"' in (tmp_path / "m.record").read_text()
     assert 'key: "conv3"' not in (tmp_path / "m.record").read_text()
+
+
+def test_ranges_alone_need_no_options_for_weights(text: Path, tmp_path: Path) -> None:
+    run = calibrate(network(), data=DATA, amct_config=text, ranges=tmp_path / "ranges.json")
+    assert [step.name for step in run.steps][-1] == "calibrate"
+    assert sorted(ranges.load(tmp_path / "ranges.json")) == ["f", "r", "x"]
 
 
 def test_the_command_line_takes_it(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

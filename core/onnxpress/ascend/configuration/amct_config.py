@@ -26,11 +26,11 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.ascend.configuration.layer_settings import LayerSettings, refused
-from onnxpress.ascend.layer_types import ONE_SCALE, is_of_type
+from onnxpress.ascend.layer_types import ONE_SCALE, is_of_type, operators
 from onnxpress.errors import InvalidRecipe
 
 if TYPE_CHECKING:
@@ -112,6 +112,26 @@ class AmctConfig:
         if "fold-batch-norm" in passes:
             options["fold-batch-norm.exclude_layers"] = list(self.skip_fusion_layers) if self.do_fusion else ["*"]
         return {name: value for name, value in options.items() if value or name == "calibrate.observer_options"}
+
+    def resolved(self, model: ir.Model) -> AmctConfig:
+        """This configuration without types that `model` lacks, and with products of matrices by name.
+
+        Folding makes a Gemm of a MatMul, which keeps its name but not its type.
+
+        Args:
+            model: The model before any pass.
+        """
+        matrices = tuple(node.name for node in model.graph if node.op_type == "MatMul" and node.name)
+        kinds = [kind for kind in (*self.types, *self.skip_layer_types) if operators(kind) == ("MatMul",)]
+        own = {name: self.types[kind] for kind in kinds if kind in self.types for name in matrices}
+        skipped = matrices if any(kind in self.skip_layer_types for kind in kinds) else ()
+        left = [kind for kind in self.skip_layer_types if kind not in kinds]
+        return replace(
+            self,
+            layers={**own, **self.layers},
+            skip_layers=tuple(dict.fromkeys((*self.skip_layers, *skipped))),
+            skip_layer_types=tuple(kind for kind in left if any(is_of_type(node, kind) for node in model.graph)),
+        )
 
     def limit(self, batch: int | None) -> tuple[int | None, list[str]]:
         """How many samples `batch_num` leaves to calibrate with, and what there is to say about it.

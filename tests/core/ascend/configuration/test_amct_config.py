@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from amct_configurations import HFMG_LAYER, IFMR_LAYER, SIMPLIFIED, network
+from calibrated import graph, numbers
 from onnxpress.ascend.configuration import json_form, text_form
 from onnxpress.ascend.configuration.amct_config import AmctConfig
 from onnxpress.ascend.configuration.layer_settings import LayerSettings
@@ -152,3 +153,18 @@ def test_a_type_that_the_model_lacks_is_a_warning() -> None:
         "c.cfg: the model has no layer of type 'Conv3d'",
         "c.cfg: the model has no layer of type 'Conv1d'",
     ]
+
+
+def test_products_of_matrices_are_known_by_name_before_folding_makes_them_something_else() -> None:
+    model = graph("a = MatMul(x, w) b = MatMul(a, w) y = Add(b, w)", x="float[N,4] x", w=numbers(4, 4))
+    said = text(
+        """
+        skip_layer_types: "MatMul"
+        override_layer_types { layer_type: "BatchMatMul" calibration_config { ifmr_quantize { search_step: 0.02 } } }
+        override_layer_configs { layer_name: "b" calibration_config { hfmg_quantize { } } }
+        """
+    ).resolved(model)
+    assert (said.skip_layers, said.skip_layer_types) == (("a", "b"), ())
+    assert {name: own.observer for name, own in said.layers.items()} == {"a": "ifmr", "b": "hfmg"}
+    assert text(SIMPLIFIED).resolved(network()) == text(SIMPLIFIED)
+    assert text('skip_layer_types: "Conv1d"').resolved(network()) == text("")
