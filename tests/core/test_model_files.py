@@ -86,6 +86,13 @@ class TestRoundTrip:
         model_files.save(original, tmp_path / "m.onnx", external_data=True)
         assert model_files.to_proto(original).SerializeToString(deterministic=True) == before
 
+    def test_the_default_domain_by_its_other_name(self, tmp_path: Path):
+        proto = model_files.to_proto(classifier())
+        proto.opset_import[0].domain = "ai.onnx"
+        (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
+        verify(loaded := model_files.load(tmp_path / "m.onnx"))
+        assert loaded.opset_imports == {"": 17}
+
     def test_the_same_model_gives_the_same_bytes(self, tmp_path: Path):
         original = classifier()
         for name in ("a.onnx", "b.onnx"):
