@@ -1,4 +1,4 @@
-"""Quantised graphs that others made, as Ascend deploys them: onnxruntime's tool, and training in PyTorch and TensorFlow."""
+"""Quantised graphs that others made, as Ascend deploys them: by onnxruntime, in training in PyTorch or TensorFlow."""
 
 from __future__ import annotations
 

@@ -293,7 +293,7 @@ def test_what_is_in_the_way_stays(out: str, tmp_path: Path, capsys: pytest.Captu
         (["-o", "a.tflite", "--batch", "0"], 2, "a batch has at least one sample, not 0"),
         (["-o", "a.tflite", "--integer-io"], 2, "option 'integer_io' goes with precision int8, not float"),
         (["-o", "a.tflite", "--precision", "int8"], 1, "takes its scales from QuantizeLinear nodes, and the model has"),
-        (["-o", "a.pbx"], 2, "no backend writes 'a.pbx'; give the output one of the suffixes: .keras (keras)"),
+        (["-o", "a.pbx"], 2, "no backend writes 'a.pbx'; give the output one of the suffixes: .record (amct-record)"),
         (["-o", "net.onnx/a.pb"], 1, "cannot write in "),
         (["-o", "/proc/a.pb"], 1, "cannot write in /proc: "),
         (["-o", "/proc/a/"], 1, "cannot write in /proc: "),

@@ -71,7 +71,7 @@ def test_neither_file_appears_when_one_cannot_be_written(tmp_path: Path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(fake_quantization, "fake_quantised", fails)
-    with pytest.raises(OnnxpressError, match="cannot write in .*: No space left on device"):
+    with pytest.raises(OnnxpressError, match=r"cannot write in .*: No space left on device"):
         emit(convolution(), tmp_path / "net.onnx")
     assert list(tmp_path.iterdir()) == []
 
