@@ -1,4 +1,4 @@
-"""docs/formats.md and docs/interchange.md promise what a test shows, quote messages and name options that there are."""
+"""docs/formats.md, docs/interchange.md and docs/ascend.md promise what a test shows, quote messages and name options that there are."""
 
 from __future__ import annotations
 
@@ -18,11 +18,24 @@ from onnxpress.options import schema
 from onnxpress.registry import Registry
 
 ROOT = Path(__file__).parents[2]
-PAGE, INTERCHANGE = ((ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("formats", "interchange"))
-HEADS = ("| ---", "| source |", "| what |", "| output |", "| mode |", "| `--precision` |")
-ROWS = [line for line in (PAGE + INTERCHANGE).splitlines() if line.startswith("| ") and not line.startswith(HEADS)]
+PAGE, INTERCHANGE, ASCEND = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("formats", "interchange", "ascend")
+)
+PAGES = "\n".join([PAGE, INTERCHANGE, ASCEND])
+HEADS = (
+    "| ---",
+    "| source |",
+    "| what |",
+    "| output |",
+    "| mode |",
+    "| `--precision` |",
+    "| AMCT |",
+    "| layer |",
+    "| profile |",
+)
+ROWS = [line for line in PAGES.splitlines() if line.startswith("| ") and not line.startswith(HEADS)]
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
-LINKS = sorted(set(LINK.findall(PAGE + INTERCHANGE)))
+LINKS = sorted(set(LINK.findall(PAGES)))
 MESSAGES = re.findall(r"^\|[^|]+\| `([^`|]+)` \|", PAGE.partition("## Refusals")[2], re.MULTILINE)
 
 
@@ -73,10 +86,11 @@ def test_there_is_something_to_check() -> None:
 
 
 def test_every_option_of_an_example_exists() -> None:
-    examples = "".join(re.findall(r"```console\n(.*?)```", PAGE + INTERCHANGE, re.DOTALL))
-    options = set(re.findall(r"--[a-z-]+|(?<= )-o", examples))
+    examples = "".join(re.findall(r"```console\n(.*?)```", PAGES, re.DOTALL))
+    ours = "".join(re.findall(r"\$ onnxpress (?:.*\\\n)*.*", examples))
+    options = set(re.findall(r"--[a-z-]+|(?<= )-o", ours))
     assert options >= {"--signature", "--inputs", "--outputs", "--allow-custom-objects", "--nhwc", "--precision"}
-    commands = ("convert", "compress", "compare")
+    commands = ("convert", "compress", "compare", "simulate", "calibrate")
     shown = "".join(CliRunner().invoke(cli, [command, "--help"]).output for command in commands)
     assert all(re.search(rf"(?<![\w-]){option}\b", shown) for option in options)
 

@@ -76,6 +76,7 @@ def _click_option(having: list[tuple[Option, Kind]]) -> click.Option:
     flag, owner = f"--{option.name.replace('_', '-')}", _owners([offer for _, offer in having])
     meaning = option.meaning.replace("`", "").removesuffix(".")
     if option.type is bool:
+        flag = f"{flag}/--no-{flag.removeprefix('--')}" if option.default else flag
         return click.Option([flag], is_flag=True, default=option.default, help=f"{meaning} ({owner}).".lstrip())
     kind = option.type_name.removesuffix(" or none").replace("list of str", "A,B,...")
     metavar = "PATH" if option.type is Path else "VALUE"
