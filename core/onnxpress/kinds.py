@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 WARNINGS_KEY = "onnxpress.warnings"
 """Where a frontend leaves what the user must know of a conversion, in the `meta` of the model."""
 
+SOURCE_NAME_KEY = "onnxpress.source_name"
+"""Where a frontend leaves what files that go with the source call a layer, in the `meta` of its node."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Kind:

@@ -52,12 +52,13 @@ def load(
         InvalidOption: A name does not exist, or something must be named; candidates are listed.
         UnsupportedModel: The model would run code of its own, or uses operators that have no ONNX form.
     """
-    from onnxpress_frontends.finishing import dimensions, io_names, quantization_nodes, validity_gate
+    from onnxpress_frontends.finishing import dimensions, io_names, layer_names, quantization_nodes, validity_gate
     from onnxpress_frontends.mapping.tf2onnx_mapping import to_onnx
 
     function = _open(source, inputs, outputs, signature, allow_custom_objects)
     model = to_onnx(function)
     quantization_nodes.expand(model)
+    layer_names.remember(model, function)
     io_names.rename(model, function)
     validity_gate.refuse_foreign_ops(model)
     dimensions.settle_dimensions(model)

@@ -1,8 +1,9 @@
 """The entries of a record for a quantised model, from which `apply-record` and AMCT itself make the same integers.
 
-A layer in integers gives an entry under its name; a pair of QuantizeLinear and DequantizeLinear in front of anything
-else gives one for that input, under ``"name:index"``.  Where BatchNormalization or arithmetic with a constant is left
-behind a layer, its entry says ``skip_fusion``, since the scales are those of the unfolded weight.
+A layer in integers gives an entry under its name in the graph that the user gave; a pair of QuantizeLinear and
+DequantizeLinear in front of anything else gives one for that input, under ``"name:index"``.  Where BatchNormalization
+or arithmetic with a constant is left behind a layer, its entry says ``skip_fusion``, since the scales are those of the
+unfolded weight.
 
 A record holds scales and nothing else: whoever applies it rounds weights to the nearest integer and keeps biases.
 """
@@ -15,6 +16,7 @@ import onnx_ir as ir
 
 from onnxpress.ascend.record_files import LayerRecord
 from onnxpress.errors import UnsupportedModel
+from onnxpress.kinds import SOURCE_NAME_KEY
 from onnxpress_backends.ascend.layers import Layer, layers
 from onnxpress_backends.ascend.moving import constant
 from onnxpress_backends.ascend.sinking import sink_pairs
@@ -43,7 +45,7 @@ def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
     records: dict[str, LayerRecord] = {}
     for node in model.graph.all_nodes():
         if node in found:
-            records[found[node].name] = _of_layer(found[node])
+            records[_key(node)] = _of_layer(found[node])
         elif node not in inside:
             records.update(_of_inputs(node, warnings))
     warnings += [
@@ -54,6 +56,11 @@ def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
     if not records:
         raise UnsupportedModel("the model has no integers to record; quantise it first, e.g. with --target ascend")
     return records
+
+
+def _key(node: ir.Node) -> str:
+    """The name of a node in the graph that the user gave."""
+    return str(node.meta.get(SOURCE_NAME_KEY, name_of(node)))
 
 
 def _of_layer(layer: Layer) -> LayerRecord:
@@ -80,7 +87,7 @@ def _of_inputs(node: ir.Node, warnings: list[str]) -> Iterator[tuple[str, LayerR
         if maker is None:
             continue
         measured = step(maker)
-        yield f"{name_of(node)}:{index}", LayerRecord(scale_d=float(measured.scale), offset_d=measured.offset)
+        yield f"{_key(node)}:{index}", LayerRecord(scale_d=float(measured.scale), offset_d=measured.offset)
         if node.op_type not in _TENSOR_OPERATORS:
             warnings.append(f"input {index} of {title(node)} is in the record, and AMCT itself does not quantise that")
 

@@ -1,7 +1,8 @@
 """What the entries of an AMCT record mean in a model: which node, which input of it, and whether the numbers fit.
 
-A key is the name of a layer, or ``"name:index"`` for one input of any other node.  Every entry must fit: one that names
-nothing, or has another number of scales than the layer has channels, belongs to another model, and is an error.
+A key is the name of a layer in the graph that the user gave, or ``"name:index"`` for one input of any other node.
+Every entry must fit: one that names nothing, or has another number of scales than the layer has channels, belongs to
+another model, and is an error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import onnx_ir as ir
 
 from onnxpress.ascend.record_files import LayerRecord
 from onnxpress.errors import InvalidOption
-from onnxpress.kinds import Target
+from onnxpress.kinds import SOURCE_NAME_KEY, Target
 from onnxpress_plugins.constants import constant
 from onnxpress_plugins.naming import described
 from onnxpress_plugins.quantization.eligibility import Unit, added_bias, obstacle
@@ -60,7 +61,9 @@ class RecordedModel:
         self._graph = model.graph
         self._target = target
         self._path = path
-        self._nodes = {node.name: node for node in model.graph.all_nodes() if node.name}
+        nodes = list(model.graph.all_nodes())
+        self._nodes = {node.name: node for node in nodes if node.name}
+        self._nodes |= {node.meta[SOURCE_NAME_KEY]: node for node in nodes if SOURCE_NAME_KEY in node.meta}
         self._order = {node: place for place, node in enumerate(model.graph)}
 
     def unfolded(self, records: Mapping[str, LayerRecord]) -> list[str]:
