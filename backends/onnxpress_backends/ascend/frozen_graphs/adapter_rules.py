@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import onnx_ir as ir
@@ -35,7 +35,7 @@ def quant(call: Call) -> Laid:
     """AscendQuant, in whatever order its input lies."""
     tensor, layout = call.value(0).laid
     scale, offset = call.attribute("scale"), call.attribute("offset")
-    return Laid(call.emit(QUANT, tensor, dst_type="INT8", quant_bits=8, scale=scale, offset=offset), layout)
+    return Laid(_own(call, QUANT, tensor, dst_type="INT8", quant_bits=8, scale=scale, offset=offset), layout)
 
 
 def dequant(call: Call) -> Laid:
@@ -45,14 +45,19 @@ def dequant(call: Call) -> Laid:
     assert words is not None
     name = f"{call.node.name}.param"
     param = Tensor(call.graph.add("Const", name=name, value=words.reshape(-1), dtype=DType.UINT64))
-    return Laid(call.emit(DEQUANT, tensor, param, ksize=call.attribute("ksize"), data_format="NHWC"), layout)
+    return Laid(_own(call, DEQUANT, tensor, param, ksize=call.attribute("ksize"), data_format="NHWC"), layout)
 
 
 def anti_quant(call: Call) -> Laid:
     """AscendAntiQuant; GE adds its offset, and ATC turns the sign of it in ONNX files alone."""
     tensor, layout = call.value(0).laid
     scale, offset = call.attribute("scale"), 0.0 - call.attribute("offset")
-    return Laid(call.emit(ANTI_QUANT, tensor, scale=scale, offset=offset), layout)
+    return Laid(_own(call, ANTI_QUANT, tensor, scale=scale, offset=offset), layout)
+
+
+def _own(call: Call, op: str, *inputs: Tensor, **attrs: Any) -> Tensor:
+    """One of Ascend's operators, called as in the deploy model, even where it gives a graph output."""
+    return Tensor(call.graph.add(op, *inputs, name=call.node.name, **attrs))
 
 
 def conv(call: Call) -> Laid:

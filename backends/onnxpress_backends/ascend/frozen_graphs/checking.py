@@ -139,7 +139,9 @@ def _group_breaches(nodes: FrozenNodes, dequant: Any, concat: Any) -> Iterator[s
     start = nodes.source(split, 1)
     if start is None or start.op != QUANT:
         yield f"{title(split)} reads {title(start)}, not {QUANT}"
-    yield from _scale_breaches(nodes, dequant, cubes[0], sum(_channels(nodes, cube) for cube in cubes))
+    parts_of = [_channels(nodes, cube) for cube in cubes]
+    channels = None if None in parts_of else sum(count or 0 for count in parts_of)
+    yield from _scale_breaches(nodes, dequant, cubes[0], channels)
 
 
 def _cube(nodes: FrozenNodes, end: Any) -> Any | None:
@@ -155,10 +157,9 @@ def _sum_breaches(nodes: FrozenNodes, end: Any, reader: Any) -> Iterator[str]:
     if cube is None:
         yield f"{title(reader)} reads {title(end)}; GE knows {', '.join(_OUTPUT_AXES)} there, and a bias behind them"
         return
-    for node in dict.fromkeys((cube.name, end.name)):
-        found = cube if node == cube.name else end
-        if len(nodes.readers(found)) != 1:
-            yield f"{title(found)}: its integers must go to one node, and go to {len(nodes.readers(found))}"
+    for node in [cube] if end is cube else [cube, end]:
+        if len(nodes.readers(node)) != 1:
+            yield f"{title(node)}: its integers must go to one node, and go to {len(nodes.readers(node))}"
     for name, values in _FLAGS.items():
         if name in cube.attr and getattr(cube.attr[name], cube.attr[name].WhichOneof("value")) not in values:
             yield f"{title(cube)}: attribute {name!r} must be {' or '.join(map(str, values))}"
@@ -178,8 +179,8 @@ def _bias_breaches(nodes: FrozenNodes, add: Any, cube: Any) -> Iterator[str]:
     stored = constant(nodes.source(cast, 0)) if cast is not None and cast.op == "Cast" else None
     if stored is None or stored.dtype != np.int32:
         yield f"{title(add)}: its bias must be a Cast of a constant of int32"
-    elif stored.shape != (_channels(nodes, cube),):
-        yield f"{title(add)}: its bias has shape {list(stored.shape)} for {_channels(nodes, cube)} channels"
+    elif (channels := _channels(nodes, cube)) is not None and stored.shape != (channels,):
+        yield f"{title(add)}: its bias has shape {list(stored.shape)} for {channels} channels"
 
 
 def _data_breaches(nodes: FrozenNodes, cube: Any) -> Iterator[str]:
@@ -190,22 +191,26 @@ def _data_breaches(nodes: FrozenNodes, cube: Any) -> Iterator[str]:
         yield f"{title(cube)} takes integers from {title(start)}, not from {QUANT}"
 
 
-def _scale_breaches(nodes: FrozenNodes, dequant: Any, cube: Any, channels: int) -> Iterator[str]:
+def _scale_breaches(nodes: FrozenNodes, dequant: Any, cube: Any, channels: int | None) -> Iterator[str]:
     words = constant(nodes.source(dequant, 1))
-    if words is not None and words.size not in {1, channels}:
+    if words is not None and channels is not None and words.size not in (1, channels):
         yield f"{title(dequant)}: deq_scale has {words.size} words for {channels} channels; 1 or {channels} are right"
     wanted = list(cube.attr["ksize"].list.i)[1:3] if cube.op == "AvgPool" else [1, 1]
-    if list(dequant.attr["ksize"].list.i) != wanted:
-        yield f"{title(dequant)}: ksize is {list(dequant.attr['ksize'].list.i)}, and must be {wanted}"
+    given = list(dequant.attr["ksize"].list.i)
+    if given not in ([], wanted):
+        yield f"{title(dequant)}: ksize is {given}, and must be {wanted}"
 
 
-def _channels(nodes: FrozenNodes, cube: Any) -> int:
-    """Output channels; 1 for a pooling, which has one deq_scale."""
-    weight = nodes.source(cube, 1) if _OUTPUT_AXES[cube.op] else None
-    stored = constant(nodes.source(weight, 0)) if weight is not None and weight.op == WEIGHT_QUANT else None
-    if stored is None or stored.ndim <= max(_OUTPUT_AXES[cube.op]):
+def _channels(nodes: FrozenNodes, cube: Any) -> int | None:
+    """Output channels; 1 for a pooling, which has one deq_scale; None where the weight is none."""
+    axes = _OUTPUT_AXES[cube.op]
+    if not axes:
         return 1
-    return prod(stored.shape[axis] for axis in _OUTPUT_AXES[cube.op])
+    weight = nodes.source(cube, 1)
+    stored = constant(nodes.source(weight, 0)) if weight is not None and weight.op == WEIGHT_QUANT else None
+    if stored is None or stored.ndim <= max(axes):
+        return None
+    return int(prod(stored.shape[axis] for axis in axes))
 
 
 _AROUND = {

@@ -1,7 +1,7 @@
 """The layers of a deploy model set apart from ONNX's operators, so that rules of their own are found for them.
 
-What a rule must know of the whole layer is written on its nodes as attributes, and values are called what the
-TensorFlow nodes that give them are to be called, graph outputs aside.
+What a rule must know of the whole layer is written on its nodes as attributes.  TensorFlow's nodes are called after the
+values they give, so accumulators are called like the operators that give them.
 """
 
 from __future__ import annotations
@@ -37,8 +37,7 @@ def mark(model: ir.Model) -> None:
             node.domain = DOMAIN
     for layer in found:
         _mark(layer)
-    _entitle([node for node in model.graph.all_nodes() if node.domain == DOMAIN and node.op_type in OPERATORS])
-    _entitle([node for layer in found for node in (layer.cube, layer.add) if node is not None])
+    _entitle(model.graph, [node for layer in found for node in (layer.cube, layer.add) if node is not None])
     model.opset_imports[DOMAIN] = model.opset_imports[""]
 
 
@@ -58,14 +57,11 @@ def _mark(layer: Layer) -> None:
         layer.add.replace_input_with(1, layer.bias)
 
 
-def _entitle(nodes: list[ir.Node]) -> None:
-    """Call the outputs of nodes like the nodes, where the name is free."""
-    if not nodes or nodes[0].graph is None:
-        return
-    graph = nodes[0].graph
+def _entitle(graph: ir.Graph, nodes: list[ir.Node]) -> None:
+    """Call accumulators like the nodes that give them, where the name is free."""
     taken = {value.name for node in graph.all_nodes() for value in (*node.inputs, *node.outputs) if value is not None}
     for node in nodes:
         (output,) = node.outputs
-        if node.name and node.name not in taken and not output.is_graph_output():
+        if node.name and node.name not in taken:
             taken.add(node.name)
             output.name = node.name

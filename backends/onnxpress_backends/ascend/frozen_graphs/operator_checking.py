@@ -13,7 +13,7 @@ from onnxpress.ascend.prototypes import PROTOTYPES, Attribute
 from onnxpress_backends.ascend.frozen_graphs.frozen_nodes import FrozenNodes, constant, title
 from onnxpress_backends.tensorflow.graphs.dtypes import DType
 
-_T = Attribute(type=ir.AttributeType.INT, required=True, words=(DType.FLOAT,))
+_T = Attribute(type=ir.AttributeType.INT, required=True, words=(DType.FLOAT.value,))
 _INT8 = Attribute(type=ir.AttributeType.STRING, required=True, words=("INT8",))
 _QUANT, _ANTI_QUANT = PROTOTYPES[QUANT].attributes, PROTOTYPES[ANTI_QUANT].attributes
 
@@ -49,10 +49,10 @@ def breaches(nodes: FrozenNodes, node: Any) -> Iterator[str]:
             yield f"{title(node)} has no attribute {name!r}; it takes {', '.join(expected)}"
     for name, rule in expected.items():
         if name not in given:
-            yield f"{title(node)}: attribute {name!r} is missing; it is a {rule}"
+            yield f"{title(node)}: attribute {name!r} is missing; it must be {rule}"
         elif (attribute := _read(name, given[name])) is None or not rule.takes(attribute):
             shown = "of another type" if attribute is None else attribute.value
-            yield f"{title(node)}: attribute {name!r} is {shown}, not a {rule}"
+            yield f"{title(node)}: attribute {name!r} is {shown}; it must be {rule}"
     if node.op == DEQUANT:
         yield from _word_breaches(nodes, node)
     elif node.op == WEIGHT_QUANT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from onnxpress_backends.ascend.frozen_graphs.writing import ASCEND_PB
 from onnxpress_backends.tensorflow.graphs.protos import protos
 
 Write = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def tf() -> Any:
+    return importlib.import_module("tensorflow")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ CONV = {
     "plain": ("5,9,9", "6,5,3,3", "pads=[1,1,1,1]", "Conv2D"),
     "odd border": ("5,9,9", "6,5,3,3", "pads=[1,0,2,1], strides=[2,2]", "Pad Conv2D"),
     "dilated": ("5,9,9", "6,5,3,3", "pads=[2,2,2,2], dilations=[2,2]", "Conv2D"),
-    "two channels out": ("5,9,9", "2,5,3,3", "auto_pad=\"VALID\"", "Conv2D"),
+    "two channels out": ("5,9,9", "2,5,3,3", 'auto_pad="VALID"', "Conv2D"),
     "groups": ("8,9,9", "6,4,3,3", "pads=[1,1,1,1], group=2", "Split Conv2D Conv2D ConcatV2"),
     "depthwise": ("8,9,9", "8,1,3,3", "pads=[1,1,1,1], group=8", "DepthwiseConv2dNative"),
     "depthwise, more out": ("8,9,9", "16,1,3,3", "strides=[2,2], group=8", "DepthwiseConv2dNative"),
@@ -127,7 +127,9 @@ def test_products_of_matrices(check: Check, case: str) -> None:
 
 def test_a_layer_without_a_bias_has_none(check: Check) -> None:
     """Grappler would draw the product by deq_scale into the weights."""
-    ops = check(quantised("g (float[2,5,9,9] x, float[6,5,3,3] w) => (float[2,6,7,7] y) { [c] y = Conv(x, w) }"), nhwc=True)
+    ops = check(
+        quantised("g (float[2,5,9,9] x, float[6,5,3,3] w) => (float[2,6,7,7] y) { [c] y = Conv(x, w) }"), nhwc=True
+    )
     assert ops == ["AscendQuant", "AscendWeightQuant", "Conv2D", "AscendDequant"]
 
 

@@ -118,7 +118,10 @@ def test_operators_are_those_of_the_adapter() -> None:
     assert definition("AscendQuant").defaults == {"dst_type": "INT8", "quant_bits": 8}
     assert definition("AscendDequant").inputs == (("x", "T"), ("deq_scale", f"={DType.UINT64.value}"))
     assert "ksize" not in definition("AscendDequant").defaults
-    assert definition("AscendWeightQuant").inputs == (("x", f"={DType.INT8.value}"), ("offset_w", f"={DType.INT8.value}"))
+    assert definition("AscendWeightQuant").inputs == (
+        ("x", f"={DType.INT8.value}"),
+        ("offset_w", f"={DType.INT8.value}"),
+    )
     assert definition("AscendAntiQuant").attrs == {"T": "type", "scale": "float", "offset": "float"}
 
 
