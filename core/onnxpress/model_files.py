@@ -67,9 +67,9 @@ def from_proto(proto: onnx.ModelProto, *, name: str = "the model") -> ir.Model:
         model = ir.serde.deserialize_model(proto)
         ir.serde.serialize_model(without_weights(model))  # what cannot be written again, a name that is no UTF-8, say
         _read_through(model)
-        for holder in (model, *model.functions.values()):
-            if "ai.onnx" in holder.opset_imports:  # another name of the default domain
-                holder.opset_imports.setdefault("", holder.opset_imports.pop("ai.onnx"))
+        for imports in (model.opset_imports, *(function.opset_imports for function in model.functions.values())):
+            if "ai.onnx" in imports:  # another name of the default domain
+                imports.setdefault("", imports.pop("ai.onnx"))
         return model
     except Exception as error:  # deserialisation is not ours, and raises whatever a corrupt field provokes
         raise InvalidModel(f"{name} is not a valid ONNX model: {reason(error)}") from error
