@@ -128,6 +128,7 @@ class AmctConfig:
         left = [kind for kind in self.skip_layer_types if kind not in kinds]
         return replace(
             self,
+            types={kind: settings for kind, settings in self.types.items() if kind not in kinds},
             layers={**own, **self.layers},
             skip_layers=tuple(dict.fromkeys((*self.skip_layers, *skipped))),
             skip_layer_types=tuple(kind for kind in left if any(is_of_type(node, kind) for node in model.graph)),
@@ -198,6 +199,6 @@ class AmctConfig:
         for selector, own in rules:
             if own.channel_wise is False:
                 selectors.append(selector)
-            elif selectors:
+            elif any(earlier.startswith(("*", "<")) for earlier in selectors):
                 selectors.append(f"!{selector}")
         return selectors

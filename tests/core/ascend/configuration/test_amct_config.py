@@ -55,6 +55,12 @@ def test_a_listing_as_options_has_most_layers_as_the_rule() -> None:
     }
 
 
+def test_weights_with_one_scale_are_listed_alone_where_no_rule_is_for_more() -> None:
+    one_scale = {**IFMR_LAYER, "weight_quant_params": {"channel_wise": False}}
+    said = listed(conv1=one_scale, conv2=IFMR_LAYER, fc=one_scale)
+    assert said.options(PASSES)["*.per_tensor"] == ["conv1", "fc"]
+
+
 def test_without_fusion_no_layer_is_folded_into() -> None:
     assert text("do_fusion: false").options(PASSES)["fold-batch-norm.exclude_layers"] == ["*"]
     assert not [key for key in text("do_fusion: false").options(("calibrate",)) if key.startswith("fold")]
@@ -166,5 +172,6 @@ def test_products_of_matrices_are_known_by_name_before_folding_makes_them_someth
     ).resolved(model)
     assert (said.skip_layers, said.skip_layer_types) == (("a", "b"), ())
     assert {name: own.observer for name, own in said.layers.items()} == {"a": "ifmr", "b": "hfmg"}
+    assert said.types == {}
     assert text(SIMPLIFIED).resolved(network()) == text(SIMPLIFIED)
     assert text('skip_layer_types: "Conv1d"').resolved(network()) == text("")
