@@ -126,3 +126,18 @@ def test_a_shift_in_a_word_is_refused():
     model = convolution(s=words(1e-3) | np.uint64(3 << 32))
     with pytest.raises(InvalidModel, match="deq_scale has a shift or an offset in its high words, which must be 0"):
         integer_form(model, PROFILES["rint"])
+
+
+def test_weights_behind_ascend_weight_quant():
+    body = """agraph (float[1,20] x, int8[20,3] w, int8[1] z, uint64[1] s) => (float[1,3] y) {{
+            q = QUANT(x)
+            {}
+            y = DEQUANT(c, s)
+        }}"""
+    constants = {"w": integers(20, 3), "z": np.zeros(1, np.int8), "s": words(1e-3)}
+    old = deploy(body.format('v = AscendWeightQuant<dst_type = "INT8">(w, z)  c = Gemm(q, v)'), **constants)
+    new = deploy(body.format("c = Gemm(q, w)"), **constants)
+    x = np.random.default_rng(0).normal(size=(1, 20)).astype(np.float32)
+    results = [Session(integer_form(model, PROFILES["rint"]), threads=1).run({"x": x})["y"] for model in (old, new)]
+    assert results[0].any()
+    np.testing.assert_array_equal(*results)
