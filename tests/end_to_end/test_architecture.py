@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from onnxpress.kinds import Backend, Frontend, Observer, Pass, Target
-from onnxpress.options import bind
+from onnxpress.options import bind, schema
 from onnxpress.recipe import built_in
 from onnxpress.registry import HOOKS, Registry
 
@@ -86,7 +86,9 @@ class TestOffers:
         if recipe.target is not None:
             registry.get(Target, recipe.target)
         for step in recipe.steps:
-            bind(f"pass {step.name!r}", registry.get(Pass, step.name).build, step.options)
+            build = registry.get(Pass, step.name).build
+            files = {option.name: Path("given") for option in schema(build) if option.required and option.type is Path}
+            bind(f"pass {step.name!r}", build, {**files, **step.options})  # a file is the user's to name
 
     @pytest.mark.parametrize("kind", [Pass, Frontend, Backend, Observer])
     def test_there_is_something_of_every_kind_that_does_work(self, kind: type) -> None:
