@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import onnx_ir as ir
+from numpy.typing import NDArray
 
 from onnxpress.ascend.layers import Layer, array
 from onnxpress.ascend.operators import DEQUANT, unpack
@@ -25,67 +26,63 @@ _BELOW_HALF = np.nextafter(np.float32(0.5), np.float32(0))
 
 
 def quantised(writer: NodeWriter, quant: ir.Node, profile: Profile) -> tuple[ir.Value, ir.Value]:
-    """What AscendQuant gives: int8, and the same without offset in float32."""
+    """What AscendQuant gives: int8, and the same without offset in float32.
+
+    Under a profile of float16, its input is one that float16 holds (`half_storage`).
+    """
     assert quant.inputs[0] is not None
     x = writer.cast(quant.inputs[0], ir.DataType.FLOAT)
-    offset = quant.attributes["offset"].as_float()
-    zero_point = np.int8(offset)
-    scaled = _scaled_half(writer, x, quant) if profile.half else _scaled(writer, x, quant)
+    offset = np.float32(quant.attributes["offset"].as_float())
+    scale, twice = _scale(quant), _is_root(quant)
+    if profile.half and not twice and not _HALF_SCALES[0] <= scale <= _HALF_SCALES[1]:
+        scale, twice = np.sqrt(scale), True
+    x, added = _times(writer, x, scale, twice=twice, half=profile.half), np.int8(offset)
     if profile.half:
-        scaled = writer.half(writer.op("Add", scaled, np.float32(offset)))
+        x, added = writer.half(writer.op("Add", x, offset)), np.int8(0)
     if profile.ties == "away":
-        scaled = _away(writer, scaled)
-    added = np.int8(0) if profile.half else zero_point
-    integers = writer.op("QuantizeLinear", scaled, _ONE, added, dtype=ir.DataType.INT8)
-    return integers, writer.op("DequantizeLinear", integers, _ONE, zero_point, dtype=ir.DataType.FLOAT)
+        x = _away(writer, x)
+    integers = writer.op("QuantizeLinear", x, _ONE, added, dtype=ir.DataType.INT8)
+    return integers, writer.op("DequantizeLinear", integers, _ONE, np.int8(offset), dtype=ir.DataType.FLOAT)
 
 
 def dequantised(writer: NodeWriter, layer: Layer, accumulator: ir.Value, profile: Profile) -> ir.Value:
     """What AscendDequant makes of an accumulator, given in float32 or int32."""
-    result, attributes = writer.cast(accumulator, ir.DataType.FLOAT), layer.dequant.attributes
-    scale = unpack(array(layer.dequant.inputs[1]).reshape(-1) & np.uint64(profile.deq_scale_mask))
-    for _ in range(2 if attributes.get_int("sqrt_mode", 0) else 1):
-        result = writer.op("Mul", result, along_output(layer, scale))
-    return finished(writer, layer.dequant, result, profile)
+    words = array(layer.dequant.inputs[1]).reshape(-1)
+    scale = along_output(layer, unpack(words & np.uint64(profile.deq_scale_mask)))
+    result = _times(writer, writer.cast(accumulator, ir.DataType.FLOAT), scale, twice=_is_root(layer.dequant))
+    return finished(writer, layer.dequant, writer.half(result) if profile.half else result)
 
 
 def returned(writer: NodeWriter, node: ir.Node, integers: ir.Value, profile: Profile) -> ir.Value:
     """What AscendAntiQuant makes of integers without offset."""
-    scale = np.float32(node.attributes["scale"].as_float())
-    for _ in range(2 if node.attributes.get_int("sqrt_mode", 0) else 1):
-        integers = writer.op("Mul", integers, _half(scale) if profile.half else scale)
-    return finished(writer, node, integers, profile)
+    return finished(writer, node, _times(writer, integers, _scale(node), twice=_is_root(node), half=profile.half))
 
 
-def finished(writer: NodeWriter, node: ir.Node, result: ir.Value, profile: Profile) -> ir.Value:
-    """The last steps of an operator that gives floating point: float16, Relu, the type it is to have."""
-    if profile.half:
-        result = writer.half(result)
+def finished(writer: NodeWriter, node: ir.Node, result: ir.Value) -> ir.Value:
+    """The last steps of an operator that gives floating point: Relu, and the type that it is to have."""
     if node.op_type == DEQUANT and node.attributes.get_int("relu_flag", 0) == 1:
         result = writer.op("Relu", result)
     half = node.attributes.get_int("dtype", 0) == 1
     return writer.cast(result, ir.DataType.FLOAT16 if half else ir.DataType.FLOAT)
 
 
-def _scaled(writer: NodeWriter, x: ir.Value, quant: ir.Node) -> ir.Value:
-    scale = np.float32(quant.attributes["scale"].as_float())
-    for _ in range(2 if quant.attributes.get_int("sqrt_mode", 0) else 1):
-        x = writer.op("Mul", x, scale)
+def _scale(node: ir.Node) -> np.float32:
+    return np.float32(node.attributes["scale"].as_float())
+
+
+def _is_root(node: ir.Node) -> bool:
+    """Whether the node stores the root of its scale, and multiplies by it twice."""
+    return node.attributes.get_int("sqrt_mode", 0) == 1
+
+
+def _times(
+    writer: NodeWriter, x: ir.Value, scale: NDArray[np.float32] | np.float32, *, twice: bool, half: bool = False
+) -> ir.Value:
+    factor = np.asarray(scale).astype(np.float16).astype(np.float32) if half else scale
+    for _ in range(1 + twice):
+        x = writer.op("Mul", x, factor)
+        x = writer.half(x) if half else x
     return x
-
-
-def _scaled_half(writer: NodeWriter, x: ir.Value, quant: ir.Node) -> ir.Value:
-    scale = np.float32(quant.attributes["scale"].as_float())
-    rooted = bool(quant.attributes.get_int("sqrt_mode", 0))
-    if not rooted and not _HALF_SCALES[0] <= scale <= _HALF_SCALES[1]:
-        scale, rooted = np.sqrt(scale), True
-    for _ in range(2 if rooted else 1):
-        x = writer.half(writer.op("Mul", x, _half(scale)))
-    return x
-
-
-def _half(scale: np.float32) -> np.float32:
-    return np.float32(np.float16(scale))
 
 
 def _away(writer: NodeWriter, x: ir.Value) -> ir.Value:

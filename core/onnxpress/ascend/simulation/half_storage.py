@@ -39,15 +39,25 @@ def store_halves(form: ir.Model, writer: NodeWriter) -> None:
 
 
 def _round_constant(value: ir.Value, written: set[ir.Node]) -> None:
-    users = [use for use in value.uses() if not (use.node in written or (use.node.op_type in _GEOMETRY and use.idx))]
-    if value.dtype == ir.DataType.FLOAT and value.const_value is not None and users:
-        with np.errstate(over="ignore"):
-            rounded = value.const_value.numpy().astype(np.float16).astype(np.float32)
-        value.const_value = ir.tensor(rounded, name=value.name)
+    users = [use for use in value.uses() if use.node not in written]
+    if (
+        value.dtype != ir.DataType.FLOAT
+        or value.const_value is None
+        or not users
+        or any(_is_size(use.node, use.idx) for use in users)
+    ):
+        return
+    with np.errstate(over="ignore"):
+        rounded = value.const_value.numpy().astype(np.float16).astype(np.float32)
+    value.const_value = ir.tensor(rounded, name=value.name)
+
+
+def _is_size(node: ir.Node, index: int) -> bool:
+    return node.op_type in _GEOMETRY and index > 0
 
 
 def _round(value: ir.Value, writer: NodeWriter) -> None:
-    users = [use for use in value.uses() if not (use.node.op_type in _GEOMETRY and use.idx)]
+    users = [use for use in value.uses() if not _is_size(use.node, use.idx)]
     rounded = writer.half(value)
     for use in users:
         use.node.replace_input_with(use.idx, rounded)

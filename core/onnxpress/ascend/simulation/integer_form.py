@@ -53,15 +53,16 @@ def integer_form(model: ir.Model, profile: Profile) -> ir.Model:
     if _raise_opset(form):
         check(form)
     found, sources = list(layers(form)), _sources(form)
-    carriers = {carrier: (0, layer.offset) for layer in found for carrier in layer.carriers}
+    carriers = [(carrier, layer.quant) for layer in found for carrier in layer.carriers]
+    carriers += [(carrier, quant) for quant, between in sources.values() for carrier in between]
     writer = NodeWriter(form)
     for quant in [node for node in form.graph.all_nodes() if node.op_type == QUANT and not node.domain]:
         _quantise(writer, quant, profile)
-    for carrier, zeros in carriers.items():
-        _carry(carrier, zeros)
+    for carrier, quant in carriers:
+        _carry(carrier, quant)
     for layer in found:
         _compute(form, writer, layer, profile)
-    for node, quant in sources.items():
+    for node, (quant, _) in sources.items():
         _return(writer, node, quant, profile)
     _remove(form, found)
     if profile.half:
@@ -87,14 +88,15 @@ def _move(form: ir.Model, names: list[str | None], domain: str) -> None:
             node.domain = domain
 
 
-def _sources(form: ir.Model) -> dict[ir.Node, ir.Node]:
-    """Every AscendAntiQuant with the AscendQuant that its integers come from."""
-    pairs = (
-        (node, origin(node.inputs[0])[0])
-        for node in form.graph.all_nodes()
-        if node.op_type == ANTI_QUANT and node.inputs[0] is not None
-    )
-    return {node: quant for node, quant in pairs if quant is not None}
+def _sources(form: ir.Model) -> dict[ir.Node, tuple[ir.Node, tuple[ir.Node, ...]]]:
+    """Every AscendAntiQuant with the AscendQuant of its integers, and what carries them from there."""
+    found = {}
+    for node in form.graph.all_nodes():
+        if node.op_type == ANTI_QUANT and not node.domain and node.inputs[0] is not None:
+            quant, carriers = origin(node.inputs[0])
+            assert quant is not None  # checked
+            found[node] = quant, carriers
+    return found
 
 
 def _quantise(writer: NodeWriter, quant: ir.Node, profile: Profile) -> None:
@@ -105,7 +107,7 @@ def _quantise(writer: NodeWriter, quant: ir.Node, profile: Profile) -> None:
     old.name, integers.name = None, name
 
 
-def _carry(carrier: ir.Node, zeros: tuple[int, ...]) -> None:
+def _carry(carrier: ir.Node, quant: ir.Node) -> None:
     """Let an operator that moves integers move them without their offset, in float32, where padding is zero.
 
     AMCT leaves the zero of the float model where it is, others write the integer that stands for it.
@@ -114,7 +116,7 @@ def _carry(carrier: ir.Node, zeros: tuple[int, ...]) -> None:
     if carrier.op_type != "Pad" or len(carrier.inputs) < 3 or carrier.inputs[2] is None:
         return
     filling = carrier.inputs[2].const_value
-    if filling is None or filling.numpy().item() not in zeros:
+    if filling is None or filling.numpy().item() not in (0, quant.attributes["offset"].as_float()):
         raise UnsupportedModel(f"Pad {carrier.name!r} fills with another number than zero, which no layer can take")
     carrier.replace_input_with(2, None)
 
@@ -122,7 +124,7 @@ def _carry(carrier: ir.Node, zeros: tuple[int, ...]) -> None:
 def _compute(form: ir.Model, writer: NodeWriter, layer: Layer, profile: Profile) -> None:
     writer.move(layer.dequant, layer.cube.name)
     if profile.rolls_back and is_rolled_back(layer):
-        supersede(layer.dequant.outputs[0], rolled_back(writer, layer, profile))
+        supersede(layer.dequant.outputs[0], rolled_back(writer, layer))
         return
     data = layer.cube.inputs[0]
     assert data is not None

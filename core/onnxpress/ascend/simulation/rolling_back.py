@@ -19,7 +19,6 @@ from onnxpress.ascend.layers import Layer, array
 from onnxpress.ascend.operators import NARROW
 from onnxpress.ascend.simulation.conversions import finished
 from onnxpress.ascend.simulation.node_writing import NodeWriter, attributes
-from onnxpress.ascend.simulation.profiles import Profile
 from onnxpress.ascend.simulation.weight_axes import times_channels
 
 _LONGEST_STRIDE = 63
@@ -36,15 +35,15 @@ def is_rolled_back(layer: Layer) -> bool:
     return layer.cube.op_type.startswith("Conv") and isinstance(channels, int) and channels <= NARROW
 
 
-def rolled_back(writer: NodeWriter, layer: Layer, profile: Profile) -> ir.Value:
-    """What `layer` gives in floating point, in place of its AscendDequant."""
+def rolled_back(writer: NodeWriter, layer: Layer) -> ir.Value:
+    """What `layer` gives in float16, in place of its AscendDequant; its input is one that float16 holds."""
     assert layer.quant.inputs[0] is not None
     data = writer.cast(layer.quant.inputs[0], ir.DataType.FLOAT)
     for carrier in layer.carriers:
         data = writer.op(carrier.op_type, data, *carrier.inputs[1:], **attributes(carrier))
     operands = [] if layer.weight is None else _floats(layer)
     result = writer.op(layer.cube.op_type, data, *operands, **attributes(layer.cube))
-    return finished(writer, layer.dequant, result, profile)
+    return finished(writer, layer.dequant, writer.half(result))
 
 
 def _floats(layer: Layer) -> list[NDArray[np.float32]]:

@@ -185,3 +185,16 @@ def test_what_moves_integers_pads_with_zero_whatever_the_offset():
     plane = {"strides": [1, 1], "dilations": [1, 1], "pads": [1, 1, 1, 1]}
     expected = reference.convolved(x.astype(np.int64), np.arange(9).reshape(1, 1, 3, 3), **plane)
     np.testing.assert_array_equal(output(model, x, "rint"), expected)
+
+
+@pytest.mark.parametrize("profile", ["rint", "tf", "device"])
+def test_integers_that_are_pooled_and_given_back(profile: str):
+    text = """agraph (float[1,1,4,6] x) => (float[1,1,2,3] y) {
+        q = AscendQuant<scale = 8.0, offset = -5.0, dst_type = "INT8">(x)
+        m = MaxPool<kernel_shape = [2,2], strides = [2,2]>(q)
+        y = AscendAntiQuant<scale = 0.125, offset = -5.0, dst_type = "INT8">(m)
+    }"""
+    x = np.linspace(-20, 20, 24, dtype=np.float32).reshape(1, 1, 4, 6)
+    blocks = (reference.quantised(x, 8.0, -5) + 5).reshape(2, 2, 3, 2)
+    expected = blocks.max(axis=(1, 3)).reshape(1, 1, 2, 3) * np.float32(0.125)
+    np.testing.assert_allclose(output(deploy(text), x, profile), expected, atol=0.13 if profile == "device" else 0)
