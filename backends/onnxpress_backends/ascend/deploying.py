@@ -102,11 +102,7 @@ class _Deployment:
                 f"{title(quantize)}: the scale was raised to {SMALLEST_SCALE:.3g}, for Ascend knows none so small"
             )
         name = callers.get(key) or self._names.fresh(f"{x.name}.quant")
-        attributes = [
-            ir.AttrFloat32("scale", float(np.float32(1) / measured.scale)),
-            ir.AttrFloat32("offset", float(measured.offset)),
-            ir.AttrString("dst_type", "INT8"),
-        ]
+        attributes = _quantisation(np.float32(1) / measured.scale, measured.offset)
         node = _node(QUANT, name, [x], attributes, f"{name}.output0")
         quantize.graph.insert_before(quantize, node)
         self._quants[key] = self._integers[dequantize] = node.outputs[0]
@@ -155,13 +151,8 @@ class _Deployment:
         measured, quantised = step(dequantize), self._integers[dequantize]
         maker = quantised.producer()
         assert maker is not None and maker.name is not None
-        attributes = [
-            ir.AttrFloat32("scale", float(measured.scale)),
-            ir.AttrFloat32("offset", float(measured.offset)),
-            ir.AttrString("dst_type", "INT8"),
-        ]
-        name = self._names.fresh(f"{maker.name.replace('.quant', '.anti_quant')}")
-        node = _node(ANTI_QUANT, name, [quantised], attributes)
+        name = self._names.fresh(maker.name.replace(".quant", ".anti_quant"))
+        node = _node(ANTI_QUANT, name, [quantised], _quantisation(measured.scale, measured.offset))
         assert dequantize.graph is not None
         dequantize.graph.insert_before(dequantize, node)
         _take_over(old, node.outputs[0])
@@ -214,6 +205,14 @@ def _quantised(dequantize: ir.Node) -> _Quantisation:
     x, graph = quantize.inputs[0], quantize.graph
     assert x is not None and isinstance(graph, ir.Graph)
     return x, step(dequantize), graph
+
+
+def _quantisation(scale: np.float32, offset: int) -> list[ir.Attr]:
+    return [
+        ir.AttrFloat32("scale", float(scale)),
+        ir.AttrFloat32("offset", float(offset)),
+        ir.AttrString("dst_type", "INT8"),
+    ]
 
 
 def _node(

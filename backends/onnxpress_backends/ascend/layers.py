@@ -86,11 +86,14 @@ def layers(model: ir.Model, warnings: list[str]) -> list[Layer]:
     """
     found = []
     for node in model.graph.all_nodes():
-        dequantize, pad = _data(node)
-        if dequantize is None or (node.op_type != "AveragePool" and not is_quantized_weight(node.inputs[1])):
+        if node.op_type not in CUBES or node.domain:
             continue
-        reason = _obstacle(node)
-        if reason is not None:
+        pooling = CUBES[node.op_type].output_axis is None
+        dequantize, pad = _data(node)
+        if (not pooling and not is_quantized_weight(node.inputs[1])) or (pooling and dequantize is None):
+            continue
+        reason = _obstacle(node) if dequantize is not None else "its weight is quantised, but its data are not"
+        if dequantize is None or reason is not None:
             warnings.append(f"{title(node)} stays float: {reason}")
             continue
         layer = _read(node, dequantize, pad)
@@ -105,9 +108,7 @@ def layers(model: ir.Model, warnings: list[str]) -> list[Layer]:
 
 def _data(node: ir.Node) -> tuple[ir.Node | None, ir.Node | None]:
     """The DequantizeLinear in front of an operator with an integer kernel, and the Pad between them."""
-    if node.op_type not in CUBES or node.domain or node.inputs[0] is None:
-        return None, None
-    maker, pad = node.inputs[0].producer(), None
+    maker, pad = node.inputs[0].producer() if node.inputs[0] is not None else None, None
     if maker is not None and pads_zeros(maker) and len(maker.outputs[0].uses()) == 1:
         pad, maker = maker, maker.inputs[0].producer() if maker.inputs[0] is not None else None
     reads_integers = maker is not None and dequantizes(maker) and activation(maker) is not None
@@ -123,7 +124,8 @@ def _obstacle(node: ir.Node) -> str | None:
             return f"its {name} is {attribute.value}, and integers need a {takes}"
     ranked = node.inputs[0] if rule.output_axis is None else node.inputs[1]
     if ranked is None or ranked.shape is None or len(ranked.shape) not in rule.ranks:
-        return f"its {'data' if rule.output_axis is None else 'weight'} must have rank {_or(rule.ranks)}"
+        named = "data" if rule.output_axis is None else "weight"
+        return f"its {named} must have rank {' or '.join(map(str, rule.ranks))}"
     bias = node.inputs[2] if rule.bias and len(node.inputs) > 2 else None
     if bias is not None and _per_channel(bias, _channels(node)) is None:
         return "its bias is computed, or is not one number for each output channel"
@@ -176,11 +178,18 @@ def _addition(node: ir.Node) -> ir.Node | None:
     """The Add behind a MatMul that does nothing but bring a bias."""
     result = node.outputs[0]
     users = [use.node for use in result.uses()]
-    if node.op_type != "MatMul" or len(users) != 1 or users[0].op_type != "Add" or result.is_graph_output():
+    if node.op_type != "MatMul" or result.is_graph_output() or [user.op_type for user in users] != ["Add"]:
         return None
-    other = next((value for value in users[0].inputs if value is not result), None)
-    fits = other is not None and other.shape is not None and len(other.shape) <= len(result.shape or ())
-    return users[0] if fits and other is not None and _per_channel(other, _channels(node)) is not None else None
+    (add,) = users
+    other = next((value for value in add.inputs if value is not result), None)
+    if (
+        add.graph is not node.graph
+        or other is None
+        or other.shape is None
+        or len(other.shape) > len(result.shape or ())
+    ):
+        return None
+    return None if _per_channel(other, _channels(node)) is None else add
 
 
 def _per_channel(value: ir.Value, channels: int) -> NDArray[np.float64] | None:
@@ -207,7 +216,3 @@ def _groups(node: ir.Node) -> int:
 def _deq_scale(measured: Step, weight: Weight | None) -> NDArray[np.float32]:
     scales = np.ones(1, np.float32) if weight is None else weight.scales
     return np.asarray(measured.scale * scales, dtype=np.float32)
-
-
-def _or(numbers: tuple[int, ...]) -> str:
-    return " or ".join(map(str, numbers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,21 @@ def test_weights_over_the_limit_go_beside_the_model(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(model_files, "PROTOBUF_LIMIT", 10_000)
     names = [path.name for path in emit(convolution(), tmp_path / "net.onnx")]
     assert names == ["net_deploy_model.onnx", "net_fake_quant_model.onnx", "net_fake_quant_model.onnx.data"]
+
+
+def test_one_float_weight_is_in_memory_at_a_time(tmp_path: Path) -> None:
+    """Eight layers of a million weights: 8 MB of integers that are there already, 4 MB for each weight in floats."""
+    layers = " ".join(
+        f"d{i} = PAIR(x{i}) v{i} = DequantizeLinear(w{i}, sw, zw) x{i + 1} = MatMul(d{i}, v{i})" for i in range(8)
+    )
+    weights = {f"w{i}": whole(1024, 1024, seed=i) for i in range(8)}
+    model = quantized_graph(layers, x="float[1,1024] x0", y="x8", **weights)
+    emit(model, tmp_path / "first.onnx")
+    tracemalloc.start()
+    emit(model, tmp_path / "second.onnx")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9_000_000
 
 
 def test_neither_file_appears_when_one_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,6 +63,7 @@ def test_two_computed_factors_stay_float() -> None:
 
 def test_weights_alone_in_integers_become_floats() -> None:
     _, model = deploy(f"{PAIR} a = Conv(x, v) y = Neg(d)", y="a, y", w=whole(5, 4, 3, 3))
+    assert model.meta[WARNINGS_KEY] == ["Conv 'a' stays float: its weight is quantised, but its data are not"]
     conv = model.graph.node("a")
     weight = conv.inputs[1]
     assert weight is not None and weight.const_value is not None and weight.name == "v"
