@@ -82,6 +82,7 @@ class TestOffers:
 
     @pytest.mark.parametrize("name", sorted(built_in()))
     def test_the_options_of_a_built_in_recipe_bind(self, name: str) -> None:
+        """An option that only the user can give, such as a file, is named in the summary."""
         registry, recipe = Registry(), built_in()[name]
         if recipe.target is not None:
             registry.get(Target, recipe.target)
