@@ -120,6 +120,14 @@ def test_a_record_of_a_tensorflow_graph_has_its_names(frozen_graph: Path, tmp_pa
     assert recorded(returned, []) == records
 
 
+def test_factors_come_back_too(frozen_graph: Path, tmp_path: Path) -> None:
+    factors = tuple(2.0**power for power in range(-2, 2)) * 6
+    layer = LayerRecord(scale_d=0.05, offset_d=-128, scale_w=(0.01,), balance=factors)
+    save({"net/stage/depthwise": layer}, tmp_path / "my.record")
+    returned = from_record(frozen_graph, tmp_path / "my.record", "ascend")
+    assert recorded(returned, []) == load(tmp_path / "my.record")
+
+
 def test_a_record_may_be_of_a_part_of_the_layers(frozen_graph: Path, tmp_path: Path) -> None:
     save({"net/head/matmul": LayerRecord(scale_d=0.05, offset_d=-128, scale_w=(0.01,))}, tmp_path / "my.record")
     returned = from_record(frozen_graph, tmp_path / "my.record", "ascend")

@@ -3,7 +3,7 @@
 A layer in integers gives an entry under its name in the graph that the user gave; a pair of QuantizeLinear and
 DequantizeLinear in front of anything else gives one for that input, under ``"name:index"``.  Where BatchNormalization
 or arithmetic with a constant is left behind a layer, its entry says ``skip_fusion``, since the scales are those of the
-unfolded weight.
+unfolded weight.  Factors that came from a record go back into it.
 
 A record holds scales and nothing else: whoever applies it rounds weights to the nearest integer and keeps biases.
 """
@@ -69,8 +69,19 @@ def _of_layer(layer: Layer) -> LayerRecord:
         scale_d=float(layer.step.scale),
         offset_d=layer.step.offset,
         scale_w=() if layer.weight is None else tuple(layer.weight.scales.tolist()),
+        balance=_balance(layer),
         skip_fusion=any(_might_be_folded(use.node) for use in end.outputs[0].uses()),
     )
+
+
+def _balance(layer: Layer) -> tuple[float, ...]:
+    """The factors by which `apply-record` divided the input of the layer, from the Mul that it put there."""
+    quantize = activation(layer.dequantize)
+    source = quantize.inputs[0].producer() if quantize is not None and quantize.inputs[0] is not None else None
+    if source is None or source.op_type != "Mul" or source.name != f"{layer.name}.mul":
+        return ()
+    reciprocals = constant(source.inputs[1])
+    return () if reciprocals is None else tuple((1 / reciprocals.reshape(-1)).tolist())
 
 
 def _might_be_folded(node: ir.Node) -> bool:

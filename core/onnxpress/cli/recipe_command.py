@@ -34,9 +34,10 @@ def list_recipes(as_json: bool) -> None:
     if as_json:
         click.echo(dump({name: recipe.summary for name, recipe in known.items()}))
         return
+    width = max(map(len, known))
     for name, recipe in known.items():
-        click.echo(f"{name:<10} {recipe.summary}")
-        click.echo(f"{'':<10} {' > '.join(step.name for step in recipe.steps)}")
+        click.echo(f"{name:<{width}} {recipe.summary}")
+        click.echo(f"{'':<{width}} {' > '.join(step.name for step in recipe.steps)}")
 
 
 @command.command("show")
