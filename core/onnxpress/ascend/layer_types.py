@@ -50,6 +50,9 @@ LAYER_TYPES: Mapping[str, LayerType] = {
 LAYERS = ("Conv", "Gemm", "MatMul", "ConvTranspose", "AveragePool")
 """The operators that AMCT quantises."""
 
+RECURRENT = ("LSTM", "GRU")
+"""Those that AMCT for PyTorch quantises too, and that stay float here."""
+
 ONE_SCALE = ("Gemm", "MatMul", "AveragePool")
 """Those whose weights AMCT gives one scale."""
 

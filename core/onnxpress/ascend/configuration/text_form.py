@@ -20,7 +20,7 @@ import numpy as np
 from onnxpress.ascend.configuration.amct_config import AmctConfig
 from onnxpress.ascend.configuration.global_settings import NAMES, global_settings, names
 from onnxpress.ascend.configuration.layer_settings import LayerSettings, layer_settings, refused
-from onnxpress.ascend.layer_types import LAYER_TYPES, LAYERS, ONE_SCALE, operators
+from onnxpress.ascend.layer_types import LAYER_TYPES, LAYERS, ONE_SCALE, RECURRENT, operators
 from onnxpress.ascend.text_messages import Schema
 from onnxpress.ascend.text_messages import parse as parse_message
 from onnxpress.errors import InvalidData, InvalidRecipe
@@ -109,10 +109,12 @@ def parse(text: str, source: str) -> AmctConfig:
     types, layers = (_overrides(message, key, source) for key in _OVERRIDES)
     skipped = names(message, "skip_layer_types", source)
     for kind in (*types, *skipped):
-        if not set(operators(kind)) <= set(LAYERS):
-            known = ", ".join((*LAYERS, *LAYER_TYPES))
+        if not set(operators(kind)) <= {*LAYERS, *RECURRENT}:
+            known = ", ".join((*LAYERS, *RECURRENT, *LAYER_TYPES))
             raise InvalidRecipe(f"{source}: AMCT quantises no layers of type {kind!r}, but {known}")
     for kind, own in types.items():
+        if kind in RECURRENT:
+            raise refused(source, f"{kind} in integers", "skip that type")
         if own.channel_wise and set(operators(kind)) <= set(ONE_SCALE):
             raise refused(f"{source}, type {kind!r}", "channel_wise", "its weight has one scale")
     return AmctConfig(

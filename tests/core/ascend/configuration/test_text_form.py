@@ -34,6 +34,10 @@ def test_it_reads_the_documented_example() -> None:
     )
 
 
+def test_recurrent_layers_can_be_skipped() -> None:
+    assert config('skip_layer_types: "LSTM" skip_layer_types: "GRU"').skip_layer_types == ("LSTM", "GRU")
+
+
 def test_an_empty_file_is_amcts_default() -> None:
     assert config("") == AmctConfig(source="c.cfg")
     assert config("activation_offset: false do_fusion: false") == AmctConfig(
@@ -50,6 +54,7 @@ def test_an_empty_file_is_amcts_default() -> None:
         ("nuq_config { mapping_file: 'm' }", r"clustered weights \(nuq_config\)"),
         ("enable_auto_nuq: true", r"clustered weights \(enable_auto_nuq\)"),
         ("weight_compress_only: true", r"integer weights for float activations \(weight_compress_only\)"),
+        ('override_layer_types { layer_type: "LSTM" calibration_config { } }', "LSTM in integers"),
         ("common_config { dmq_balancer { } }", r"the DMQ balancer \(dmq_balancer\)"),
         ("common_config { ada_quantize { num_iteration: 1 } }", "ada_quantize"),
         ("common_config { nuq_quantize { num_steps: 16 } }", "nuq_quantize"),
