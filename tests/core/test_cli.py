@@ -100,6 +100,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             "no pass of recipe 'int8' has an option 'exclude_node'",
         ),
         (["compress", "{model}", "--target", "onnxruntime-gpu", "--random-data"], 2, "no target is called"),
+        (["compress", "{model}", "--recipe", "ascend-record"], 2, "pass 'apply-record' needs option 'record' (path)"),
         (["compare", "{model}", "{model}"], 1, "--random-data"),
         (["simulate", "{model}", "--random-data"], 1, "model.onnx is no deploy model"),
         (["simulate", "{model}", "--profile", "npu"], 2, "'npu' is not one of 'rint', 'tf', 'device'"),
