@@ -25,6 +25,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx_ir as ir
@@ -43,6 +44,13 @@ from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.qdq_pairs import PairWriter
 from onnxpress_plugins.quantization.recorded_layers import Recorded, RecordedModel
 from onnxpress_plugins.quantization.weight_quantization import Weight
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+_FARTHEST = 129
+"""AMCT itself puts the largest weight at 127, or -128; so many steps away, scale and weight are strangers."""
 
 
 class ApplyRecord(ir.passes.InPlacePass):
@@ -121,7 +129,7 @@ class _Application:
         given = scales[: scales.size // groups] if scales.size > 1 else scales.reshape(())
         scheme = replace(self._target.weight, per_channel=given.ndim > 0)
         weight.settle(scheme, given)
-        self._report(entry, weight)
+        self._report(entry.key, weight, given)
         place = (weight.value, weight.axis, weight.scales.tobytes(), record.balance)
         if place not in self._stored:
             integers, zero_point = weight.integers(scheme, "nearest")
@@ -168,18 +176,18 @@ class _Application:
         node.replace_input_with(0, result)
         self._notes.count("inputs balanced")
 
-    def _report(self, entry: Recorded, weight: Weight) -> None:
-        given = np.array(entry.record.scale_w, np.float32)[: max(weight.scales.size, 1)].reshape(weight.scales.shape)
+    def _report(self, key: str, weight: Weight, given: NDArray[np.float32]) -> None:
+        """Say where the scales are not those that were given, or do not seem to be meant for this weight."""
         raised = int((weight.scales > given).sum())
         if raised:
             self._notes.warn(
-                f"scale_w of {raised} channels of {entry.key!r} was raised, for the int32 bias or the least step"
+                f"scale_w of {raised} channels of {key!r} was raised, for the int32 bias or the least step"
             )
-        channels = weight.scales.reshape([-1 if axis == weight.axis else 1 for axis in range(weight.numbers.ndim)])
-        reach = np.abs(weight.numbers / (channels if weight.scales.ndim else weight.scales)).max(initial=0.0)
-        if reach > 129:
+        steps = weight.scales.reshape([-1 if axis == weight.axis else 1 for axis in range(weight.numbers.ndim)])
+        reach = np.abs(weight.numbers / steps).max(initial=0.0)
+        if reach > _FARTHEST:
             self._notes.warn(
-                f"the weights of {entry.key!r} reach {reach:.4g} steps of scale_w and saturate at 127; "
+                f"the weights of {key!r} reach {reach:.4g} steps of scale_w and saturate at 127; "
                 "is the record of this model?"
             )
 
