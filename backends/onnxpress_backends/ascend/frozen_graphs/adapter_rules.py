@@ -1,8 +1,8 @@
 """The rules for what `marking` sets apart: Ascend's operators, and layers of integers carried in float32.
 
 Between AscendQuant and AscendDequant run TensorFlow's operators for floats, on integers without their offset, so that
-padding is zero; they are those that GE recognises.  A convolution in groups, when it is not depthwise, is one for each
-group between Split and ConcatV2.
+padding is zero; they are those that GE recognises.  A convolution in groups over one or two axes, when it is not
+depthwise, is one for each group between Split and ConcatV2; other groups become one, with zeros between them.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def conv(call: Call) -> Laid:
     if group == 1:
         return _named(layer, convolution.conv)
     if layer.rank(0) == 5:
-        layer.refuse("Ascend runs no convolution in groups over three axes in integers; leave it float")
+        return _ungrouped(call, convolution.conv)
     return _depthwise(layer) if kernel[1] == 1 else _grouped(layer)
 
 
@@ -84,12 +84,16 @@ def _depthwise(layer: IntegerLayer) -> Laid:
     return Laid(convolution.every(layer, result, strides), layout)
 
 
+def _ungrouped(call: Call, rule: Rule, *, offsets_axis: int = 3) -> Laid:
+    """A layer whose groups, if it has any, GE does not know: as one without, of more products, most by zero."""
+    groups = call.attribute("group", 1)
+    layer = IntegerLayer(call.node, call.scope, offsets_axis=offsets_axis, told={"group": 1}, groups=groups)
+    return _named(layer, rule)
+
+
 def conv_transpose(call: Call) -> Laid:
     """ConvTranspose over one or two axes."""
-    layer = IntegerLayer(call.node, call.scope, offsets_axis=2)
-    if layer.attribute("group", 1) > 1:
-        layer.refuse("GE knows no transposed convolution in groups among TensorFlow's layers; leave it float")
-    return _named(layer, transposed_convolution.conv_transpose)
+    return _ungrouped(call, transposed_convolution.conv_transpose, offsets_axis=2)
 
 
 def gemm(call: Call) -> Laid:

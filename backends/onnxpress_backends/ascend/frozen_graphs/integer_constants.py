@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
@@ -19,8 +19,11 @@ from onnxpress.ascend.operators import WEIGHT_QUANT
 from onnxpress_backends.tensorflow.call import Call
 from onnxpress_backends.tensorflow.graphs.dtypes import DType
 from onnxpress_backends.tensorflow.graphs.graph import Tensor
-from onnxpress_backends.tensorflow.layout.constants import Arrangement
+from onnxpress_backends.tensorflow.layout.constants import Arrangement, Constant
 from onnxpress_backends.tensorflow.layout.values import Value
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(eq=False)
@@ -30,10 +33,12 @@ class IntegerLayer(Call):
     Attributes:
         offsets_axis: The axis of an arranged weight of rank 4 that has an offset for each channel.
         told: Attributes that the rule is told instead of the node's.
+        groups: How many groups of channels become one.
     """
 
     offsets_axis: int = field(default=3, kw_only=True)
     told: Mapping[str, Any] = field(default_factory=dict, kw_only=True)
+    groups: int = field(default=1, kw_only=True)
 
     @property
     def op_type(self) -> str:
@@ -49,7 +54,9 @@ class IntegerLayer(Call):
         stored = super().value(index)
         if index == 0:
             return stored
-        return self.weight_of(stored) if index == 1 else self.bias_of(stored)
+        if index > 1:
+            return self.bias_of(stored)
+        return self.weight_of(stored if self.groups == 1 else dense(stored, self.groups))
 
     def weight_of(self, stored: Value) -> Value:
         """An int8 constant as floats."""
@@ -75,25 +82,55 @@ class IntegerLayer(Call):
 
 def parts(stored: Value, count: int) -> list[Value]:
     """A constant in equal parts along its first axis, each a constant of its own."""
-    return [_part(stored, index, count) for index in range(count)]
+    whole = _constant(stored)
+    shape = (whole.shape[0] // count, *whole.shape[1:])
+
+    def part(index: int) -> Value:
+        return _computed(stored, f"{stored.name}_{index}", shape, lambda: np.split(whole.array(), count)[index])
+
+    return [part(index) for index in range(count)]
 
 
-def _part(stored: Value, index: int, count: int) -> Value:
-    whole = stored.constant
-    assert whole is not None
-    shape, name = (whole.shape[0] // count, *whole.shape[1:]), f"{stored.name}_{index}"
+def dense(stored: Value, groups: int) -> Value:
+    """The weight of a convolution in groups as that of one without: between channels of different groups are zeros.
+
+    Args:
+        stored: The weight, ``[groups * rows, columns, ...]``.
+        groups: How many.
+
+    Returns:
+        The weight ``[groups * rows, groups * columns, ...]``.
+    """
+    narrow = _constant(stored)
+    rows, columns = narrow.shape[0] // groups, narrow.shape[1]
+    shape = (narrow.shape[0], groups * columns, *narrow.shape[2:])
+
+    def spread() -> NDArray[Any]:
+        wide, weight = np.zeros(shape, narrow.dtype.numpy), narrow.array()
+        for group in range(groups):
+            mine = slice(group * rows, (group + 1) * rows)
+            wide[mine, group * columns : (group + 1) * columns] = weight[mine]
+        return wide
+
+    return _computed(stored, f"{stored.name}_dense", shape, spread)
+
+
+def _computed(stored: Value, name: str, shape: tuple[int, ...], read: Callable[[], NDArray[Any]]) -> Value:
+    """A constant made of another when it is written."""
+    whole = _constant(stored)
     source = ir.LazyTensor(
-        lambda: ir.tensor(np.split(whole.array(), count)[index]),
-        dtype=ir.DataType.from_numpy(whole.dtype.numpy),
-        shape=ir.Shape(shape),
-        name=name,
+        lambda: ir.tensor(read()), dtype=ir.DataType.from_numpy(whole.dtype.numpy), shape=ir.Shape(shape), name=name
     )
     constant = replace(whole, name=name, source=source, shape=shape)
     return replace(stored, name=name, shape=shape, forms={}, arranged={}, constant=constant)
 
 
+def _constant(stored: Value) -> Constant:
+    assert stored.constant is not None
+    return stored.constant
+
+
 def _as_floats(stored: Value, write: Callable[[Value, Arrangement], Tensor]) -> Value:
     """A constant of integers to a rule that wants floats."""
-    assert stored.constant is not None
-    constant = replace(stored.constant, dtype=DType.FLOAT)
+    constant = replace(_constant(stored), dtype=DType.FLOAT)
     return replace(stored, dtype=DType.FLOAT, forms={}, arranged={}, constant=constant, simulate=write)

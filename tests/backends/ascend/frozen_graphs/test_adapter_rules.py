@@ -10,7 +10,6 @@ import pytest
 
 from clean_tensorflow import CleanTensorflow
 from onnxpress.ascend.simulation.simulator import Simulator
-from onnxpress.errors import UnsupportedModel
 from onnxpress_backends.ascend.deploying import deployed
 from onnxpress_backends.ascend.frozen_graphs.writing import ASCEND_PB
 from onnxpress_backends.tensorflow.graphs.protos import protos
@@ -32,6 +31,8 @@ CONV = {
     "one axis, depthwise": ("6,9", "6,1,3", "pads=[2,1], group=6", "DepthwiseConv2dNative"),
     "three axes": ("5,5,6,7", "6,5,3,3,3", "pads=[1,1,1,1,1,1]", "Conv3D"),
     "three axes, odd border": ("5,5,6,7", "6,5,3,3,3", "pads=[1,0,1,1,1,1], strides=[1,2,2]", "Conv3D"),
+    "three axes, groups": ("6,5,6,7", "4,3,3,3,3", "pads=[1,1,1,1,1,1], group=2", "Conv3D"),
+    "three axes, depthwise": ("3,5,6,7", "3,1,3,3,3", "group=3", "Conv3D"),
     "three axes, dilated": ("5,5,6,7", "6,5,3,3,3", "pads=[1,2,2,1,2,2], dilations=[1,2,2]", "Conv3D"),
 }
 TRANSPOSED = {
@@ -39,6 +40,8 @@ TRANSPOSED = {
     "same": ("5,9,9", "5,6,3,3", "strides=[2,2], pads=[0,0,1,1]", "Conv2DBackpropInput"),
     "cut": ("5,9,9", "5,6,4,4", "strides=[2,2], pads=[2,1,2,1], output_padding=[1,1]", "Conv2DBackpropInput"),
     "one axis": ("5,9", "5,6,4", "strides=[2], pads=[1,2]", "Conv2DBackpropInput"),
+    "groups": ("4,5,5", "4,3,3,3", "strides=[2,1], group=2", "Conv2DBackpropInput"),
+    "depthwise": ("6,5,5", "6,1,4,4", "strides=[2,2], pads=[1,1,1,1], group=6", "Conv2DBackpropInput"),
 }
 POOLS = {
     "valid": "kernel_shape=[2,3], strides=[2,2]",
@@ -186,26 +189,3 @@ def test_zero_is_the_offset_in_a_pad_among_integers(check: Check) -> None:
         node.outputs[0].shape = None
     assert between(check(model, nhwc=True)) == "Pad Conv2D"
     assert between(check(model)) == "Conv2D", "the border goes with the Transpose, in front of AscendQuant"
-
-
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (
-            "g (float[1,4,5,5,5] x, float[4,2,3,3,3] w) => (float[1,4,3,3,3] y) { [c] y = Conv<group=2>(x, w) }",
-            "node 'c' (Conv, inputs [1, 4, 5, 5, 5], [4, 2, 3, 3, 3]): Ascend runs no convolution in groups over three "
-            "axes in integers; leave it float",
-        ),
-        (
-            "g (float[1,4,5,5] x, float[4,2,3,3] w) => (float[1,4,7,7] y) { [c] y = ConvTranspose<group=2>(x, w) }",
-            "node 'c' (ConvTranspose, inputs [1, 4, 5, 5], [4, 2, 3, 3]): GE knows no transposed convolution in groups "
-            "among TensorFlow's layers; leave it float",
-        ),
-    ],
-    ids=["three axes", "transposed"],
-)
-def test_groups_that_ge_does_not_know_are_refused(tmp_path: Path, text: str, reason: str) -> None:
-    with pytest.raises(UnsupportedModel) as caught:
-        ASCEND_PB.emit(quantised(text), tmp_path / "m_quantized.pb")
-    assert str(caught.value) == reason
-    assert not list(tmp_path.iterdir())

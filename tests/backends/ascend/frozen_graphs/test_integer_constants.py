@@ -73,3 +73,15 @@ def test_groups_take_their_parts(write: Any) -> None:
     parts = [part for part, _ in constants(graph_def, "AscendWeightQuant")]
     np.testing.assert_array_equal(np.concatenate([part.transpose(3, 2, 0, 1) for part in parts]), whole)
     np.testing.assert_array_equal(np.concatenate([part for (part,) in constants(graph_def, "Cast")]), bias)
+
+
+def test_between_groups_that_become_one_are_zeros(write: Any) -> None:
+    text = "g (float[1,4,5,5] x, float[4,3,2,2] w) => (float[1,6,6,6] y) { [c] y = ConvTranspose<group=2>(x, w) }"
+    model = quantised(text)
+    (layer,) = layers(deployed(model))
+    narrow = layer.weight.const_value.numpy()
+    ((wide, _),) = constants(write(model), "AscendWeightQuant")
+    wide = wide.transpose(3, 2, 0, 1)
+    np.testing.assert_array_equal(wide[:2, :3], narrow[:2])
+    np.testing.assert_array_equal(wide[2:, 3:], narrow[2:])
+    assert not wide[:2, 3:].any() and not wide[2:, :3].any()
