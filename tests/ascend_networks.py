@@ -11,22 +11,22 @@ from hypothesis import strategies as st
 from onnxpress.verify import verify
 
 BETWEEN = ("relu", "relu6", "max_pool", "residual", "concat", "pad", "scale")
-LAYERS = ("conv", "conv", "conv", "depthwise", "conv_transpose", "average_pool")
+LAYERS = ("conv", "conv", "depthwise", "conv_transpose", "branches", "average_pool")
 
 
 @st.composite
 def networks(draw: st.DrawFn, *, transposed_groups: bool = True) -> ir.Model:
-    """Up to five layers on ``x [N, C, sizes...]`` of one or two dimensions, and a product of matrices or a maximum.
+    """Up to five layers on ``x [N, C, sizes...]`` of one to three dimensions, and a product of matrices or a maximum.
 
     Args:
         draw: Of hypothesis.
         transposed_groups: Whether a ConvTranspose may have groups.
     """
-    rank = draw(st.sampled_from([1, 2, 2, 2]))
+    rank = draw(st.sampled_from([1, 2, 2, 2, 3]))
     shape = [
         2,
         draw(st.sampled_from([1, 3, 4, 17, 20])),
-        *draw(st.lists(st.integers(5, 8), min_size=rank, max_size=rank)),
+        *draw(st.lists(st.integers(5, 8 if rank < 3 else 5), min_size=rank, max_size=rank)),
     ]
     network = _Network(draw, shape, 2 if transposed_groups else 1)
     for _ in range(draw(st.integers(1, 5))):
@@ -72,6 +72,25 @@ class _Network:
 
     def average_pool(self) -> None:
         self._pool("AveragePool", count_include_pad=self._number(0, 1))
+
+    def branches(self) -> None:
+        """Two layers on one tensor, perhaps with one weight, and perhaps one of them an output of the network.
+
+        Not added as they are: onnxruntime would fuse that Add and lose the output.
+        """
+        start, shape = self.value, self.shape
+        window = {"kernel_shape": [1] * (len(shape) - 2)}
+        self._convolve("Conv", 1, 5, window)
+        weight = self._graph[-1].inputs[1]
+        if self._number(0, 1) and not self._graph.outputs:
+            self.value.type = ir.TensorType(ir.DataType.FLOAT)
+            self._graph.outputs.append(self.value)
+        self.relu()
+        first, self.value, self.shape = self.value, start, shape
+        self._convolve("Conv", 1, 5, window)
+        if self._number(0, 1):
+            self._graph[-1].replace_input_with(1, weight)
+        self._add("Add", [first], self.shape)
 
     def max_pool(self) -> None:
         self._pool("MaxPool")

@@ -79,17 +79,18 @@ def hold_to_integers(model: ir.Model, deploy: ir.Model, feeds: Arrays) -> Rounde
     stored = list(integer_layers(model))
     assert [layer.node.name for layer in stored] == list(found)
     values = {**feeds, **Simulator(deploy, "rint", threads=1, probes=probes(deploy, found.values())).run(feeds)}
-    rounded = Rounded()
+    rounded, alive = Rounded(), False
     for reference in stored:
         layer = found[reference.node.name]
         data, quantised = (values[value.name] for value in (layer.quant.inputs[0], layer.quant.outputs[0]))
         count(rounded, data, quantised, reference)
         accumulator = reference.accumulator(quantised)
         floats = reference.floats(accumulator)
-        assert floats.any(), "all zeros would prove nothing"
+        alive |= bool(floats.any())
         np.testing.assert_array_equal(values[layer.dequant.inputs[0].name], accumulator)
         assert values[layer.dequant.outputs[0].name].tobytes() == floats.tobytes()
         assert layer.dequant.outputs[0].name == reference.output
+    assert alive, "all zeros would prove nothing"
     return rounded
 
 
