@@ -114,6 +114,16 @@ def test_layers_that_are_not_folded_say_so(folder: Path) -> None:
     np.testing.assert_allclose(np.array(records["c"].scale_w) * 127, largest, rtol=1e-6)
 
 
+def test_a_configuration_of_amct_is_honoured(folder: Path) -> None:
+    config = folder / "config.cfg"
+    config.write_text('activation_offset: false skip_layers: "y" skip_fusion_layers: "c" batch_num: 1')
+    assert command(folder, "--record", str(folder / "my.record"), "--amct-config", str(config)) == 0
+    records = record_files.load(folder / "my.record")
+    assert list(records) == ["c", "d", "p"]
+    assert {record.offset_d for record in records.values()} == {0}
+    assert [record.skip_fusion for record in records.values()] == [True, False, False]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
