@@ -1,4 +1,4 @@
-"""Names that nothing in a model has yet."""
+"""Fresh names, for what is added to a model."""
 
 from __future__ import annotations
 
@@ -18,10 +18,6 @@ class Names:
             name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
         return name
-
-    def release(self, name: str) -> None:
-        """Let `name` be given again, for what had it is about to go."""
-        self._taken.discard(name)
 
 
 def _names(graph: ir.Graph) -> set[str]:

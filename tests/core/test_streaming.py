@@ -21,6 +21,9 @@ TENSORS = {
     "empty": ir.tensor(np.zeros((0, 3), np.float32), name="w"),
     "int4": ir.tensor(np.array([-8, 7, 3], np.int8), dtype=ir.DataType.INT4, name="w"),
     "strings": ir.tensor(["one", "two"], name="w"),
+    "lazy": ir.LazyTensor(
+        lambda: ir.tensor(np.arange(6, dtype=np.float32)), dtype=ir.DataType.FLOAT, shape=ir.Shape([6]), name="w"
+    ),
     "strided": ir.tensor(np.arange(6, dtype=np.float64).reshape(2, 3).T, name="w"),
 }
 

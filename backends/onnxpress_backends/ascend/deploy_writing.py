@@ -34,7 +34,7 @@ def emit(model: ir.Model, path: Path, *, batch: int | None = None, external_data
     """
     from onnxpress import model_files
     from onnxpress.ascend import deploy_files
-    from onnxpress.files import publish, staging
+    from onnxpress.files import publish_all, staging
     from onnxpress_backends.ascend.deploying import deployed
     from onnxpress_backends.ascend.fake_quantization import fake_quantised
 
@@ -45,8 +45,7 @@ def emit(model: ir.Model, path: Path, *, batch: int | None = None, external_data
         written = deploy_files.save(deploy, staged / f"{prefix}{_DEPLOY}", external_data=external_data)
         simulation = fake_quantised(deploy)
         written += model_files.save(simulation, staged / f"{prefix}{_FAKE_QUANT}", external_data=external_data)
-        for file in reversed(written):
-            publish(file, folder / file.name)
+        publish_all(reversed(written), folder)
     model.meta[WARNINGS_KEY] = deploy.meta[WARNINGS_KEY]
     return [path.parent / file.name for file in written]
 
