@@ -68,6 +68,38 @@ def publish(staged: Path, destination: Path) -> None:
         raise
 
 
+def publish_all(staged: Iterable[Path], folder: Path) -> None:
+    """Move staged files to `folder`: all of them, or none, should one not go.
+
+    Raises:
+        IsADirectoryError: A file would take the place of a folder.
+    """
+    kept: dict[Path, Path | None] = {}
+    try:
+        for file in staged:
+            destination = folder / file.name
+            kept[destination] = _keep(destination, file.with_name(f".replaced-{file.name}"))
+            publish(file, destination)
+    except BaseException:
+        for destination, old in kept.items():
+            if old is not None:
+                old.replace(destination)
+            elif destination.is_file():
+                destination.unlink()
+        raise
+
+
+def _keep(path: Path, copy: Path) -> Path | None:
+    """`copy`, now a second name of the file at `path`, or its only one where files have one name; None without file."""
+    if not path.is_file():
+        return None
+    try:
+        copy.hardlink_to(path)
+    except OSError:
+        path.replace(copy)
+    return copy
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write a file or folder to; on success it takes the place of `path`.

@@ -11,7 +11,7 @@ import onnx_ir as ir
 
 from onnxpress import streaming
 from onnxpress.errors import InvalidModel, reason
-from onnxpress.files import publish, staging
+from onnxpress.files import publish_all, staging
 from onnxpress.protobuf_checking import check_external_data, rejection, without
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> l
         else:
             with staged.open("wb") as file:
                 streaming.write(*_parts(model), file)
-        for name in [*names, path.name]:
-            publish(folder / name, path.absolute().parent / name)
+        publish_all([*(folder / name for name in names), staged], path.absolute().parent)
     return [path, *(path.parent / name for name in names)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onnxpress.errors import OnnxpressError
-from onnxpress.files import atomic, publish, size, staging
+from onnxpress.files import atomic, publish, publish_all, size, staging
 
 
 def names(folder: Path) -> list[str]:
@@ -102,3 +102,36 @@ def test_a_folder_is_as_large_as_its_files(tmp_path: Path):
     (tmp_path / "one").write_text("12345")
     (tmp_path / "deep" / "two").write_text("123")
     assert (size(tmp_path / "one"), size(tmp_path)) == (5, 8)
+
+
+def staged_pair(folder: Path) -> list[Path]:
+    files = [folder / "first", folder / "second"]
+    for file in files:
+        file.write_text("new")
+    return files
+
+
+def test_all_staged_files_go_to_their_places(tmp_path: Path):
+    (tmp_path / "second").write_text("old")
+    with staging(tmp_path) as folder:
+        publish_all(staged_pair(folder), tmp_path)
+    assert [(tmp_path / name).read_text() for name in names(tmp_path)] == ["new", "new"]
+
+
+@pytest.mark.parametrize("linking", [True, False], ids=["links", "no-links"])
+@pytest.mark.parametrize("old", [True, False], ids=["old", "none"])
+def test_where_the_second_file_cannot_go_the_first_is_as_it_was(
+    old: bool, linking: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def refuse(self: Path, target: Path) -> None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+
+    if not linking:
+        monkeypatch.setattr(Path, "hardlink_to", refuse)
+    if old:
+        (tmp_path / "first").write_text("old")
+    (tmp_path / "second").mkdir()
+    with pytest.raises(OnnxpressError, match="'second' is a folder; name a file in it"), staging(tmp_path) as folder:
+        publish_all(staged_pair(folder), tmp_path)
+    assert names(tmp_path) == (["first", "second"] if old else ["second"])
+    assert not old or (tmp_path / "first").read_text() == "old"

@@ -38,6 +38,7 @@ def check(model: ir.Model, *, name: str = "the model", static: bool = True) -> N
         refuse([breach for node in model.graph.all_nodes() for breach in _node_breaches(node)])
         refuse([breach for node in model.graph.all_nodes() for breach in _layer_breaches(node)])
         write_types(model)
+        refuse([breach for node in model.graph.all_nodes() for breach in _data_breaches(node)])
         refuse([breach for layer in layers(model) for breach in _channel_breaches(layer)])
     except InvalidModel as error:
         raise InvalidModel(f"{name} is not a valid deploy model: {error}") from error
@@ -178,6 +179,13 @@ def _bias_breaches(node: ir.Node, bias: ir.Value | None, channels: int) -> Itera
         yield f"{_title(node)}: its bias must be a constant of INT32"
     elif constant.size != channels:
         yield f"{_title(node)}: its bias has {constant.size} numbers for {channels} channels"
+
+
+def _data_breaches(node: ir.Node) -> Iterator[str]:
+    """Types of tensors, which are known once they are inferred."""
+    types = PROTOTYPES[QUANT].inputs[0]
+    if node.op_type == QUANT and (data := node.inputs[0]) is not None and data.dtype not in (*types, None):
+        yield f"{_title(node)}: {_name(data)} is {data.dtype}, not {' or '.join(map(str, types))}"
 
 
 def _channel_breaches(layer: Layer) -> Iterator[str]:

@@ -282,6 +282,13 @@ def test_a_dynamic_input(shape: list[object] | None):
     assert refusal(model).endswith("but ATC needs every dimension of it fixed")
 
 
+@pytest.mark.parametrize("dtype", [ir.DataType.UINT8, ir.DataType.DOUBLE, ir.DataType.STRING])
+def test_data_that_are_no_floats(dtype: ir.DataType):
+    model = convolution()
+    model.graph.inputs[0].dtype = dtype
+    assert refusal(model) == f"node 'q' (AscendQuant): 'x' is {dtype}, not FLOAT or FLOAT16"
+
+
 def test_an_operator_of_another_domain():
     model = convolution()
     node(model, "q").domain = "huawei"
