@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.naming import Names
+from onnxpress.naming import Names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

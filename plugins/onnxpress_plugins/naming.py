@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxpress.naming import Names as Names
-
 
 def title(node: ir.Node) -> str:
     """The node's name; that of its output if it has none."""

@@ -17,11 +17,12 @@ import onnx_ir as ir
 from onnxpress import opset
 from onnxpress.errors import UnsupportedModel
 from onnxpress.kinds import Target
+from onnxpress.naming import Names
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress.verify import infer_shapes
 from onnxpress_plugins.constants import constant, remove
-from onnxpress_plugins.naming import Names, described
+from onnxpress_plugins.naming import described
 
 
 @dataclass(frozen=True, eq=False)

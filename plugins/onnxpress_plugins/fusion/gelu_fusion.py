@@ -23,11 +23,11 @@ from math import pi, sqrt
 import onnx_ir as ir
 
 from onnxpress.kinds import Context, Pass, Target
+from onnxpress.naming import Names
 from onnxpress.records import Notes
 from onnxpress_plugins.fusion.derivation import derived, operands
 from onnxpress_plugins.fusion.fusing import Fuse, Match, between, keeps_shape
 from onnxpress_plugins.fusion.polynomials import Polynomial
-from onnxpress_plugins.naming import Names
 
 X, E = Polynomial.variable("X"), Polynomial.variable("E")
 _ARGUMENTS = {"Erf": X * sqrt(1 / 2), "Tanh": (X + X**3 * 0.044715) * sqrt(2 / pi)}

@@ -19,6 +19,7 @@ from __future__ import annotations
 import onnx_ir as ir
 
 from onnxpress.kinds import Context, Pass
+from onnxpress.naming import Names
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.constants import constant, remove
@@ -26,7 +27,6 @@ from onnxpress_plugins.folding.affine import Obstacle
 from onnxpress_plugins.grouping.branch_joining import Branches
 from onnxpress_plugins.grouping.channel_axes import keeps_channels
 from onnxpress_plugins.grouping.channel_parts import is_cut
-from onnxpress_plugins.naming import Names
 
 
 class MergeGroupConv(ir.passes.InPlacePass):

@@ -24,9 +24,9 @@ import onnx_ir as ir
 
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context, Pass, Target
+from onnxpress.naming import Names
 from onnxpress.quantize import dequantize
 from onnxpress_plugins.constants import array, give
-from onnxpress_plugins.naming import Names
 from onnxpress_plugins.quantization.activation_parameters import activation_parameters
 from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.observing import check_limit, observe

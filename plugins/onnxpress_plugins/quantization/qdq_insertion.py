@@ -20,10 +20,10 @@ import onnx_ir as ir
 from onnxpress import opset
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass, Target
+from onnxpress.naming import Names
 from onnxpress.quantize import parameters, quantize
 from onnxpress.records import Notes
 from onnxpress_plugins.constants import constant, drop_if_unused
-from onnxpress_plugins.naming import Names
 from onnxpress_plugins.quantization.activation_parameters import activation_parameters
 from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.qdq_pairs import PairWriter

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from onnxpress.naming import Names
 from onnxpress.runtime import Session
 from onnxpress.testing import model
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.folding.linear_layers import Layer, layer, mixes_borders
-from onnxpress_plugins.naming import Names
 
 
 def only_layer(parsed: ir.Model) -> Layer:

@@ -8,9 +8,9 @@ import pytest
 
 from calibrated import graph, numbers
 from onnxpress import model_files
+from onnxpress.naming import Names
 from onnxpress_plugins.folding.affine import Obstacle
 from onnxpress_plugins.grouping.branch_joining import Branches
-from onnxpress_plugins.naming import Names
 
 SPLIT = "a, b = Split<axis = 1>(x, halves)"
 
