@@ -68,8 +68,8 @@ def _refuse(model: ir.Model) -> None:
         _refuse_operator(node)
     if not any(dequantizes(node) for node in nodes):
         raise UnsupportedModel(
-            f"the model has no {DEQUANTIZE}, so there is nothing to deploy in integers; run recipe int8 with target "
-            "ascend first"
+            f"the model has no {DEQUANTIZE}, so there is nothing to deploy in integers; recipe int8 with target "
+            "ascend quantises it, or, without --out, tells why each layer stays float"
         )
 
 

@@ -54,7 +54,10 @@ def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
         if _computed_pair(output) is not None
     ]
     if not records:
-        raise UnsupportedModel("the model has no integers to record; quantise it first, e.g. with --target ascend")
+        raise UnsupportedModel(
+            "the model has no integers to record; recipe int8 with target ascend quantises it, or, without --out, tells "
+            "why each layer stays float"
+        )
     return records
 
 

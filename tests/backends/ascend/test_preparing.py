@@ -60,8 +60,8 @@ def test_an_opset_beyond_atc() -> None:
 
 def test_a_float_model() -> None:
     assert refused("y = Neg(x)") == (
-        "the model has no DequantizeLinear, so there is nothing to deploy in integers; run recipe int8 with target "
-        "ascend first"
+        "the model has no DequantizeLinear, so there is nothing to deploy in integers; recipe int8 with target "
+        "ascend quantises it, or, without --out, tells why each layer stays float"
     )
 
 
