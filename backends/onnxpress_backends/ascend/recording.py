@@ -55,8 +55,8 @@ def recorded(model: ir.Model, warnings: list[str]) -> dict[str, LayerRecord]:
     ]
     if not records:
         raise UnsupportedModel(
-            "the model has no integers to record; recipe int8 with target ascend quantises it, or, without --out, tells "
-            "why each layer stays float"
+            "the model has no integers to record; recipe int8 with target ascend quantises it, or, without --out, "
+            "tells why each layer stays float"
         )
     return records
 

@@ -107,8 +107,8 @@ def test_a_model_quantised_for_another_target(tmp_path: Path) -> None:
     [
         (
             "y = Relu(x)",
-            "the model has no integers to record; recipe int8 with target ascend quantises it, or, without --out, tells "
-            "why each layer stays float",
+            "the model has no integers to record; recipe int8 with target ascend quantises it, or, without --out, "
+            "tells why each layer stays float",
         ),
         ("q = QuantizeLinear(x, sx, z16) d = DequantizeLinear(q, sx, z16) y = Relu(d)", "'d' is of int16"),
         ("d = PAIR(x) v = DequantizeLinear(w, sw, one) y = Conv(d, v)", "Conv 'y'"),
