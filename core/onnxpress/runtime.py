@@ -2,7 +2,8 @@
 
 For comparison graph optimisation is off: with it on, onnxruntime folds BatchNormalization too and a fold that is wrong
 in the same way would show no error.  For timing everything is on but ``Pad_Fusion``, which in onnxruntime 1.31 folds
-zero padding into MaxPool, where padding means minus infinity.
+zero padding into MaxPool, where padding means minus infinity, and ``ConvAddActivationFusion`` where it would lose an
+output: that of a Conv to which something is added, too.
 """
 
 from __future__ import annotations
@@ -128,21 +129,32 @@ def _open(model: ir.Model | Path, options: onnxruntime.SessionOptions) -> onnxru
     folders = [] if isinstance(model, Path) else model_files.external_folders(model)
     if isinstance(model, Path):
         return _session(os.fspath(model), options)
+    loses_output = any(_is_convolved_and_added(value) for value in model.graph.outputs)
     if len(folders) == 1:
         options.add_session_config_entry(_FOLDER_KEY, folders[0] or ".")
-        return _session(ir.serde.serialize_model(model).SerializeToString(), options)
+        return _session(ir.serde.serialize_model(model).SerializeToString(), options, loses_output)
     if not folders and model_files.size(model) <= model_files.PROTOBUF_LIMIT:
-        return _session(ir.serde.serialize_model(model).SerializeToString(), options)
+        return _session(ir.serde.serialize_model(model).SerializeToString(), options, loses_output)
     with tempfile.TemporaryDirectory(prefix="onnxpress-") as folder:
         path = Path(folder) / "model.onnx"
         model_files.save(model, path, external_data=True)
-        return _session(os.fspath(path), options)
+        return _session(os.fspath(path), options, loses_output)
 
 
-def _session(model: str | bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+def _is_convolved_and_added(value: ir.Value) -> bool:
+    node = value.producer()
+    return node is not None and node.op_type == "Conv" and any(use.node.op_type == "Add" for use in value.uses())
+
+
+def _session(
+    model: str | bytes, options: onnxruntime.SessionOptions, loses_output: bool = False
+) -> onnxruntime.InferenceSession:
     import onnxruntime as ort
 
-    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], disabled_optimizers=["Pad_Fusion"])
+    disabled = ["Pad_Fusion", *["ConvAddActivationFusion"] * loses_output]
+    return ort.InferenceSession(
+        model, options, providers=["CPUExecutionProvider"], disabled_optimizers=disabled, enable_fallback=0
+    )
 
 
 def _port(argument: Any) -> Port:

@@ -54,6 +54,18 @@ class TestSession:
         model_files.save(model(CHAIN), tmp_path / "m.onnx")
         assert Session(tmp_path / "m.onnx").run(X)["y"].tolist() == [[-1, 0, -3, 0]] * 2
 
+    def test_optimisation_loses_no_output(self):
+        graph = model(
+            """agraph (float[1,1,2,2] x) => (float[1,1,2,2] c, float[1,1,2,2] y)
+            <float one = {1}, int8 zero = {0}, int8[1,1,1,1] w = {2}, int32[1] b = {1}> {
+                q = QuantizeLinear(x, one, zero) d = DequantizeLinear(q, one, zero)
+                k = DequantizeLinear(w, one, zero) o = DequantizeLinear(b, one)
+                c = Conv(d, k, o) e = Conv(d, k, o) y = Add(e, c)
+            }"""
+        )
+        results = Session(graph, optimize=True).run({"x": np.ones((1, 1, 2, 2), np.float32)})
+        assert (results["c"] == 3).all() and (results["y"] == 6).all()
+
     def test_threads_are_passed_on(self):
         assert Session(model(CHAIN), threads=1).raw.get_session_options().intra_op_num_threads == 1
 
