@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,13 +22,21 @@ from onnxpress_plugins.signs import never_negative
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+    from numpy.typing import NDArray
 
-    from onnxpress.kinds import Array, Dataset, Feeds, Port, Progress, RangeTracker
+    from onnxpress.kinds import Array, Dataset, Feeds, Port, Progress
+
+
+class Watcher(Protocol):
+    """Watches one tensor, as a `RangeTracker` does, for whatever end."""
+
+    def update(self, sample: NDArray[np.float32], low: float, high: float) -> None:
+        """Take one sample of the tensor, any shape, not empty; `low` and `high` are as for a `RangeTracker`."""
 
 
 def observe(
     model: ir.Model,
-    trackers: Mapping[ir.Value, RangeTracker],
+    trackers: Mapping[ir.Value, Watcher],
     data: Dataset,
     *,
     limit: int | None,
@@ -74,7 +82,7 @@ def check_limit(owner: str, samples: int | None) -> None:
         raise InvalidOption(f"pass {owner!r}: samples must be at least 1, not {samples}")
 
 
-def _show(tensors: Feeds, watched: Sequence[tuple[ir.Value, RangeTracker, bool]], sample: int) -> None:
+def _show(tensors: Feeds, watched: Sequence[tuple[ir.Value, Watcher, bool]], sample: int) -> None:
     for value, tracker, signed in watched:
         tensor = tensors[value.name or ""].astype(np.float32, copy=False)
         if tensor.size:

@@ -1,0 +1,175 @@
+"""The moments of many layers, in as few passes over the data as their covariances fit in memory for.
+
+Every pass shows the layers of one group all samples, one at a time, and hands their moments out one by one; the
+memory of a layer is free again when whoever asked has done with it.  A covariance that is larger than the budget by
+itself has a pass of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from onnxpress.errors import InvalidData
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
+from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.quantization.observing import observe
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    from numpy.typing import NDArray
+
+    from onnxpress.kinds import Context
+
+    Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Probe:
+    """One question to the data: what a layer sees, for one choice of axes.
+
+    Attributes:
+        node: The layer; its first input and its output are looked at.
+        inputs: Input channels.
+        windows: The axes of its kernel; empty for a matrix, whose channels come last.
+        first_axes: Which of them the first convolution has.
+    """
+
+    node: ir.Node
+    inputs: int
+    windows: tuple[Window, ...]
+    first_axes: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Moments:
+    """The answer.
+
+    Attributes:
+        covariance: ``(n, n)``, n inputs times the first axes of the kernel, inputs varying slowest.
+        mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``.
+        variance: Of the layer's output, summed over its channels.
+        batch: Rows of a run: images, or rows of a matrix.
+        sizes: Sizes of the input behind its channels.
+    """
+
+    covariance: Array
+    mean: NDArray[np.float64]
+    variance: float
+    batch: int
+    sizes: tuple[int, ...]
+
+
+def gather(
+    model: ir.Model, probes: Sequence[Probe], context: Context, *, memory: int, limit: int | None
+) -> Iterator[tuple[Probe, Moments]]:
+    """The moments of every probe, in their order.
+
+    Args:
+        model: The model; it is not changed.
+        probes: Of layers of the main graph, whose inputs are float.
+        context: Where samples, progress and the number of threads come from.
+        memory: Bytes that the covariances of one pass may take together.
+        limit: Samples to use at most; None uses all.
+
+    Raises:
+        InvalidData: There are no data or no sample in them, or one does not fit the model or makes a tensor infinite.
+    """
+    for group in _groups(probes, memory):
+        watched = {id(probe): (_Inputs(probe), _Spread(probe)) for probe in group}
+        _show(model, group, watched, context, limit)
+        for probe in group:
+            seen, spread = watched.pop(id(probe))
+            yield probe, seen.moments(spread.variance())
+
+
+def _groups(probes: Sequence[Probe], memory: int) -> Iterator[list[Probe]]:
+    group: list[Probe] = []
+    taken = 0
+    for probe in probes:
+        size = bytes_needed(probe.inputs, probe.windows, probe.first_axes)
+        if group and taken + size > memory:
+            yield group
+            group, taken = [], 0
+        group.append(probe)
+        taken += size
+    if group:
+        yield group
+
+
+def _show(
+    model: ir.Model,
+    group: Sequence[Probe],
+    watched: dict[int, tuple[_Inputs, _Spread]],
+    context: Context,
+    limit: int | None,
+) -> None:
+    if context.data is None:
+        raise InvalidData("what layers see cannot be measured without data; give samples with --data PATH")
+    watchers: dict[ir.Value, _All] = {}
+    for probe in group:
+        seen, spread = watched[id(probe)]
+        assert probe.node.inputs[0] is not None
+        watchers.setdefault(probe.node.inputs[0], _All()).watchers.append(seen.add)
+        watchers.setdefault(probe.node.outputs[0], _All()).watchers.append(spread.add)
+    seen = observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress)
+    if not seen:
+        raise InvalidData("what layers see cannot be measured: the data hold no sample")
+
+
+class _All:
+    """Shows one tensor to all that watch it."""
+
+    def __init__(self) -> None:
+        self.watchers: list[Callable[[Array], None]] = []
+
+    def update(self, sample: NDArray[np.float32], low: float, high: float) -> None:
+        for watcher in self.watchers:
+            watcher(sample)
+
+
+class _Inputs:
+    """Watches the input of a layer."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._is_matrix = not probe.windows
+        self._moments = PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes)
+        self._batch, self._sizes = 0, ()
+
+    def add(self, sample: Array) -> None:
+        rows = sample.reshape(-1, sample.shape[-1]) if self._is_matrix else sample
+        self._batch, self._sizes = len(rows), rows.shape[2:]
+        self._moments.add(rows.T[None] if self._is_matrix else rows)
+
+    def moments(self, variance: float) -> Moments:
+        mean = self._moments.mean()
+        return Moments(
+            covariance=self._moments.covariance(),
+            mean=mean[:, 0] if self._is_matrix else mean,
+            variance=variance,
+            batch=self._batch,
+            sizes=self._sizes,
+        )
+
+
+class _Spread:
+    """Watches the output of a layer: how much it varies."""
+
+    def __init__(self, probe: Probe) -> None:
+        self._axis = 1 if probe.windows else -1
+        self._count = 0
+        self._sums: NDArray[np.float64] | float = 0.0
+        self._squares: NDArray[np.float64] | float = 0.0
+
+    def add(self, sample: Array) -> None:
+        rows = np.moveaxis(sample, self._axis, 0).reshape(sample.shape[self._axis], -1)
+        self._count += rows.shape[1]
+        self._sums = self._sums + rows.sum(axis=1, dtype=np.float64)
+        self._squares = self._squares + np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+
+    def variance(self) -> float:
+        count = max(self._count, 1)
+        return float(np.sum(np.maximum(self._squares / count - np.square(self._sums / count), 0.0)))

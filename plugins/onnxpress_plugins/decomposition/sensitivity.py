@@ -1,0 +1,85 @@
+"""How much the output of a network moves when one layer of it changes, over a few samples.
+
+Errors of layers do not count alike: what the last layers lose nobody can restore, what is lost before a pooling partly
+averages out.  So each layer is changed alone, and what that does to the outputs is set against the error it made in the
+layer; the budget (`onnxpress.decomposition.budget`) weighs errors with that ratio.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from onnxpress.data.feeding import batches
+from onnxpress.data.fitting import Chunk
+from onnxpress.errors import InvalidData
+from onnxpress.runtime import Session
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+    from onnxpress.kinds import Array, Context, Feeds
+
+
+def output_shifts(
+    model: ir.Model, variants: Iterable[ir.Model], context: Context, *, count: int, samples: int
+) -> list[float]:
+    """How far the outputs of each variant are from those of the model: squared error over variance, mean over outputs.
+
+    Only float outputs count, and of them those that vary: an index says nothing of how far away it is.
+
+    Args:
+        model: The reference.
+        variants: Models with the same inputs and outputs; one is held at a time.
+        context: Where samples, progress and the number of threads come from.
+        count: How many variants there are, for the progress.
+        samples: How many samples to run.
+
+    Raises:
+        InvalidData: There are no samples, or no float output varies over them.
+        InvalidModel: onnxruntime rejects a model.
+    """
+    session = Session(model, optimize=True, threads=context.threads)
+    feeds = list(islice(_singles(context, session), samples))
+    expected = [session.run(feed) for feed in feeds]
+    scales = _variances(expected)
+    if not scales:
+        raise InvalidData("no float output of the model varies over the samples, so that nothing can be said of errors")
+    shifts = []
+    with context.progress.task("sensitivity", count) as advance:
+        for variant in variants:
+            other = Session(variant, optimize=True, threads=context.threads)
+            results = (other.run(feed) for feed in feeds)
+            shifts.append(_shift(expected, results, scales))
+            advance()
+    return shifts
+
+
+def _singles(context: Context, session: Session) -> Iterator[Feeds]:
+    if context.data is None:
+        raise InvalidData("sensitivity cannot be measured without data; give samples with --data PATH")
+    return batches((Chunk(feeds, "calibration data") for feeds in context.data), session.inputs, 1)
+
+
+def _variances(outputs: list[dict[str, Array]]) -> dict[str, float]:
+    """The variance of every float output that has one."""
+    if not outputs:
+        raise InvalidData("sensitivity cannot be measured: the data hold no sample")
+    floats = [name for name, array in outputs[0].items() if array.dtype.kind == "f"]
+    together = {name: np.concatenate([each[name].reshape(-1) for each in outputs]) for name in floats}
+    found = {name: float(numbers.var(dtype=np.float64)) for name, numbers in together.items() if numbers.size}
+    return {name: variance for name, variance in found.items() if np.isfinite(variance) and variance > 0}
+
+
+def _shift(expected: list[dict[str, Array]], results: Iterable[dict[str, Array]], scales: dict[str, float]) -> float:
+    squares, sizes = dict.fromkeys(scales, 0.0), dict.fromkeys(scales, 0)
+    for before, after in zip(expected, results, strict=True):
+        for name in scales:
+            if before[name].shape != after[name].shape:
+                continue  # as many detections as there happen to be
+            squares[name] += float(np.square(after[name] - before[name], dtype=np.float64).sum())
+            sizes[name] += before[name].size
+    return float(np.mean([squares[name] / max(sizes[name], 1) / scale for name, scale in scales.items()]))

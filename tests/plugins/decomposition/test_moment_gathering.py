@@ -1,0 +1,114 @@
+"""Moments of layers, gathered by running the model: right, within memory, and refused without data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from calibrated import graph, numbers
+from onnxpress.errors import InvalidData
+from onnxpress.kinds import Context
+from onnxpress.registry import Registry
+from onnxpress.runtime import Session
+from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.windows import Window, windows_of
+
+
+class Samples:
+    """Some samples, which can be counted through more than once."""
+
+    is_random = False
+
+    def __init__(self, *arrays: np.ndarray[Any, Any]) -> None:
+        self.arrays, self.passes = arrays, 0
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        self.passes += 1
+        yield from ({"x": array} for array in self.arrays)
+
+
+PICTURES = [numbers(1, 4, 8, 8, seed=seed) + 1 for seed in range(3)]
+MODEL = graph(
+    "c = Conv<pads = [1, 1, 1, 1]>(x, w) r = Relu(c) y = Conv<strides = [2, 1]>(r, k)",
+    y="float[N,3,3,6] y",
+    w=numbers(5, 4, 3, 3),
+    k=numbers(3, 5, 3, 3, seed=1),
+)
+
+
+def probes() -> list[Probe]:
+    layers = [node for node in MODEL.graph if node.op_type == "Conv"]
+    return [
+        Probe(node=node, inputs=inputs, windows=windows_of(node, (3, 3)), first_axes=first)
+        for node, inputs in zip(layers, (4, 5), strict=True)
+        for first in ((0,), (1,))
+    ]
+
+
+def context(data: Any) -> Context:
+    return Context(catalog=Registry(), data=data, threads=1)
+
+
+def gathered(data: Samples, memory: int) -> list[tuple[Probe, Moments]]:
+    return list(gather(MODEL, probes(), context(data), memory=memory, limit=None))
+
+
+def test_every_layer_is_told_what_it_sees() -> None:
+    found = gathered(Samples(*PICTURES), memory=2**20)
+    session = Session(MODEL, outputs=["r", "c", "y"], threads=1)
+    runs = [{"x": picture} | session.run({"x": picture}) for picture in PICTURES]
+    assert [probe.node.name for probe, _ in found] == ["c", "c", "y", "y"]
+    for probe, moments in found:
+        expected = PatchMoments(probe.inputs, probe.windows, probe.first_axes)
+        for run in runs:
+            expected.add(run[str(probe.node.inputs[0] and probe.node.inputs[0].name)])
+        np.testing.assert_allclose(moments.covariance, expected.covariance(), atol=1e-4)
+        np.testing.assert_allclose(moments.mean, expected.mean(), atol=1e-4)
+        outputs = np.concatenate([run[str(probe.node.name)] for run in runs])
+        assert moments.variance == pytest.approx(outputs.var(axis=(0, 2, 3)).sum(), rel=1e-4)
+        assert (moments.batch, moments.sizes) == (1, (8, 8))
+
+
+def test_one_at_a_time_gives_the_same_and_takes_a_pass_for_each() -> None:
+    together, apart = Samples(*PICTURES), Samples(*PICTURES)
+    for (_, one), (_, other) in zip(gathered(together, 2**20), gathered(apart, 1), strict=True):
+        np.testing.assert_array_equal(one.covariance, other.covariance)
+    assert (together.passes, apart.passes) == (1, 4)
+
+
+def test_as_many_as_fit_share_a_pass() -> None:
+    data = Samples(*PICTURES)
+    gathered(data, memory=(12**2 + 12**2 + 15**2) * 8)
+    assert data.passes == 2
+
+
+@pytest.mark.parametrize("body", ["y = MatMul(x, w)", "y = Gemm(x, w)"])
+def test_the_rows_of_a_matrix(body: str) -> None:
+    x, y = ("float[N,5,4] x", "float[N,5,3] y") if "MatMul" in body else ("float[N,4] x", "float[N,3] y")
+    made = graph(body, x=x, y=y, w=numbers(4, 3))
+    rows = numbers(6, *([5, 4] if "MatMul" in body else [4]))
+    probe = Probe(node=next(iter(made.graph)), inputs=4, windows=(), first_axes=())
+    ((_, moments),) = gather(made, [probe], context(Samples(rows)), memory=1, limit=None)
+    seen = rows.reshape(-1, 4).astype(np.float64)
+    np.testing.assert_allclose(moments.covariance, np.cov(seen.T, bias=True), atol=1e-5)
+    np.testing.assert_allclose(moments.mean, seen.mean(axis=0), atol=1e-6)
+    assert moments.batch == len(seen) // 6 and moments.sizes == ()
+
+
+def test_windows_of_automatic_padding() -> None:
+    node = next(iter(graph('y = Conv<auto_pad = "SAME_LOWER", strides = [2, 2]>(x, w)', w=numbers(2, 4, 3, 2)).graph))
+    high, wide = windows_of(node, (3, 2))
+    assert (high.padding(8), wide.padding(8)) == ((1, 0), (0, 0))
+    assert (high.outputs(8), wide.outputs(8)) == (4, 4)
+    assert Window(kernel=4, auto_pad="SAME_UPPER").padding(9) == (1, 2)
+
+
+def test_without_data_nothing_can_be_measured() -> None:
+    with pytest.raises(InvalidData, match="what layers see cannot be measured without data; give samples with --data"):
+        list(gather(MODEL, probes(), context(None), memory=1, limit=None))
+    with pytest.raises(InvalidData, match="what layers see cannot be measured: the data hold no sample"):
+        list(gather(MODEL, probes(), context(Samples()), memory=1, limit=None))
