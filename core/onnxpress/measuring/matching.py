@@ -25,20 +25,21 @@ def match(a: Sequence[Port], b: Sequence[Port], what: str) -> dict[str, str]:
         return {name: name for name in names_a}
     if len(a) == len(b) and all(_compatible(one.shape, other.shape) for one, other in zip(a, b, strict=True)):
         return dict(zip(names_a, names_b, strict=True))
-    raise UnsupportedModel(f"the {what}s of the two models do not correspond: {_spell(a)} against {_spell(b)}")
+    raise _no_match(a, b, what)
 
 
 def for_both(a: Sequence[Port], b: Sequence[Port]) -> list[Port]:
     """The inputs of `a`, each with the sizes that `b` fixes and `a` leaves open, its batch say.
 
     Raises:
-        UnsupportedModel: The inputs do not correspond.
+        UnsupportedModel: The inputs do not correspond, or differ in a size that is no batch, as where one has its
+            channels last.
     """
-    fixed = {port.name: port.shape or () for port in b}
-    return [
-        replace(port, shape=_fixed(port.shape, fixed[other]))
-        for port, other in zip(a, match(a, b, "input").values(), strict=True)
-    ]
+    shapes = {port.name: port.shape for port in b}
+    pairs = [(port, shapes[other]) for port, other in zip(a, match(a, b, "input").values(), strict=True)]
+    if not all(_compatible(port.shape and port.shape[1:], other and other[1:]) for port, other in pairs):
+        raise _no_match(a, b, "input")
+    return [replace(port, shape=_fixed(port.shape, other or ())) for port, other in pairs]
 
 
 def batch_size(feeds: Feeds) -> int:
@@ -62,6 +63,10 @@ def _compatible(a: Sequence[object] | None, b: Sequence[object] | None) -> bool:
         return True
     pairs = zip(a, b, strict=False)
     return len(a) == len(b) and all(x == y or not (isinstance(x, int) and isinstance(y, int)) for x, y in pairs)
+
+
+def _no_match(a: Sequence[Port], b: Sequence[Port], what: str) -> UnsupportedModel:
+    return UnsupportedModel(f"the {what}s of the two models do not correspond: {_spell(a)} against {_spell(b)}")
 
 
 def _spell(ports: Sequence[Port]) -> str:

@@ -37,3 +37,13 @@ def test_sizes_that_one_fixes_hold_for_both() -> None:
     assert [item.shape for item in for_both(a, b)] == [(2, 3, 5, 8), (4,)]
     assert [item.shape for item in for_both(b, a)] == [(4,), (2, 3, 5, 8)]
     assert for_both([Port(name="x", dtype="float32", shape=None)], [port("x", 1)])[0].shape is None
+
+
+def test_inputs_of_one_name_whose_axes_differ() -> None:
+    a, b = [port("image", "N", 3, 8, 8)], [port("image", 1, 8, 8, 3)]
+    with pytest.raises(UnsupportedModel) as caught:
+        for_both(a, b)
+    assert str(caught.value) == (
+        "the inputs of the two models do not correspond: image ['N', 3, 8, 8] against image [1, 8, 8, 3]"
+    )
+    assert for_both([port("x", 2, 3)], [port("x", 4, 3)]) == [port("x", 2, 3)], "batches are the runner's to fit"
