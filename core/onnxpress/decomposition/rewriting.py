@@ -1,0 +1,209 @@
+"""A node of a graph as a layer to split, and the stack of smaller nodes in its place.
+
+    layer = layer_of(node)                            what it is: operator, shape, strides, padding
+    stack = Stack(layer=layer, form="spatial", first_axes=(0,), ranks=(32,))
+    rewrite(node, stack, spatial(kernel_of(node), 32), names=Names(model))
+
+The node itself becomes the last of the stack, so that its output, its bias, and whatever else is written on it stay
+what they were; the others are put before it, in the graph or subgraph that it is in.  Nodes and weights are called
+
+    <layer>/decom_first    <layer>/decom_core (Tucker-2)    <layer>/decom_last    and <node>/weight, <node>/bias
+
+Weights are arranged as the layer's weight was: a MatMul, and a Gemm without ``transB``, has inputs first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx_ir as ir
+
+from onnxpress.decomposition.layer_stacks import OPERATORS, Layer, Part, Stack
+from onnxpress.errors import UnsupportedModel
+from onnxpress.naming import Names
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.floating[Any]]
+
+_OF_THE_LAST = ("alpha", "beta")
+_OF_THE_FIRST = ("transA",)
+
+
+def layer_of(node: ir.Node) -> Layer:
+    """`node` as a layer that can be split.
+
+    Raises:
+        UnsupportedModel: It is none: another operator, grouped, or without a constant float weight.
+    """
+    if node.domain != "" or node.op_type not in OPERATORS:
+        raise UnsupportedModel(f"{described(node)} is no {', '.join(OPERATORS[:-1])} or {OPERATORS[-1]}")
+    if node.attributes.get_int("group", 1) != 1:
+        raise UnsupportedModel(f"{described(node)} has groups, which no stack can have")
+    weight = kernel_of(node)
+    axes, value = weight.ndim - 2, node.inputs[1]
+    return Layer(
+        name=title(node),
+        operator=next(operator for operator in OPERATORS if operator == node.op_type),
+        weight="" if value is None or value.name is None else value.name,
+        weight_shape=weight.shape,
+        strides=tuple(node.attributes.get_ints("strides", (1,) * axes)),
+        pads=tuple(node.attributes.get_ints("pads", (0,) * axes * 2)),
+        dilations=tuple(node.attributes.get_ints("dilations", (1,) * axes)),
+        auto_pad=node.attributes.get_string("auto_pad", "NOTSET"),
+    )
+
+
+def kernel_of(node: ir.Node) -> Array:
+    """The weight of a layer as ``(outputs, inputs, *kernel)``: a view of its numbers, memory-mapped where they are.
+
+    Raises:
+        UnsupportedModel: It is no float constant, or a batch of matrices.
+    """
+    value = node.inputs[1] if len(node.inputs) > 1 else None
+    tensor = None if value is None else _constant(value)
+    if tensor is None or not tensor.dtype.is_floating_point():
+        raise UnsupportedModel(f"{described(node)} has a weight that is no float constant")
+    if node.op_type != "Conv" and len(tensor.shape) != 2:
+        raise UnsupportedModel(f"{described(node)} multiplies by {len(tensor.shape)} dimensions, not by a matrix")
+    return arranged(node, tensor.numpy())
+
+
+def arranged(node: ir.Node, weight: Array) -> Array:
+    """``(outputs, inputs, *kernel)`` as `node` arranges its weight, or back: both are the same step."""
+    inputs_first = node.op_type == "MatMul" or (node.op_type == "Gemm" and not node.attributes.get_int("transB", 0))
+    return weight.T if inputs_first else weight
+
+
+def rewrite(node: ir.Node, stack: Stack, weights: Sequence[Array], *, names: Names, bias: Array | None = None) -> None:
+    """Put a stack in the place of a layer.
+
+    Args:
+        node: The layer; it becomes the last part.
+        stack: How it is split; its layer is ``layer_of(node)``.
+        weights: Of every part, ``(outputs, inputs, *kernel)``, in the type of the layer's weight.
+        names: The names of the model; those of the stack are added.
+        bias: What the last part adds in place of what the layer added, ``(outputs,)``; None leaves that as it is.
+
+    Raises:
+        UnsupportedModel: The model has a name that the stack needs, a weight has another shape than its part, or a
+            MatMul, which adds nothing, gets a bias.
+    """
+    assert node.graph is not None
+    parts = stack.parts
+    _check(node, parts, weights, bias)
+    _claim(parts, names)
+    replaced, data = [node.inputs[1]], node.inputs[0]
+    for part, weight in zip(parts[:-1], weights[:-1], strict=True):
+        made = _inner(node, part, data, weight)
+        node.graph.insert_before(node, made)
+        data = made.outputs[0]
+    last = parts[-1]
+    node.name = last.name
+    node.replace_input_with(0, data)
+    node.replace_input_with(1, _initializer(node, last.weight, arranged(node, weights[-1])))
+    if bias is not None:
+        node.resize_inputs(3)
+        replaced.append(node.inputs[2])
+        node.replace_input_with(2, _initializer(node, last.bias, bias))
+        node.attributes.pop("beta", None)
+    _set_attributes(node, last, without=_OF_THE_FIRST)
+    for value in replaced:
+        _drop_if_unused(value)
+
+
+def title(node: ir.Node) -> str:
+    """The node's name; that of its output if it has none."""
+    return node.name or node.outputs[0].name or ""
+
+
+def described(node: ir.Node) -> str:
+    """A node as an error names it, e.g. ``Conv 'stem'``."""
+    return f"{node.op_type} {title(node)!r}"
+
+
+def _check(node: ir.Node, parts: Sequence[Part], weights: Sequence[Array], bias: Array | None) -> None:
+    for part, weight in zip(parts, weights, strict=True):
+        if weight.shape != part.weight_shape:
+            shapes = f"{list(part.weight_shape)}, not {list(weight.shape)}"
+            raise UnsupportedModel(f"{part.name!r} has a weight of shape {shapes} (outputs, inputs, kernel)")
+    if bias is not None and node.op_type == "MatMul":
+        raise UnsupportedModel(f"{described(node)} adds no bias; correct what is added behind it")
+
+
+def _claim(parts: Sequence[Part], names: Names) -> None:
+    for name in [name for part in parts for name in (part.name, part.weight)]:
+        if names.fresh(name) != name:
+            raise UnsupportedModel(f"the model already has something called {name!r}; rename it")
+
+
+def _inner(node: ir.Node, part: Part, data: ir.Value | None, weight: Array) -> ir.Node:
+    """A part that is not the last."""
+    hidden = ir.Value(name=part.name, type=node.outputs[0].type, shape=_shape(node, part))
+    made = ir.Node(
+        node.domain,
+        node.op_type,
+        [data, _initializer(node, part.weight, arranged(node, weight))],
+        list(node.attributes.values()),
+        outputs=[hidden],
+        name=part.name,
+        metadata_props=dict(node.metadata_props),
+    )
+    _set_attributes(made, part, without=_OF_THE_LAST)
+    return made
+
+
+def _shape(node: ir.Node, part: Part) -> ir.Shape | None:
+    """What the first part of a stack gives, where all shapes are known: for an axis that it has, the final size."""
+    data, output = node.inputs[0], node.outputs[0].shape
+    if part.name.endswith("core") or output is None or data is None or data.shape is None:
+        return None
+    if node.op_type != "Conv":
+        return ir.Shape([*output[:-1], part.weight_shape[0]])
+    sizes = [(output if axis in part.axes else data.shape)[axis + 2] for axis in range(len(part.strides))]
+    return ir.Shape([output[0], part.weight_shape[0], *sizes])
+
+
+def _set_attributes(node: ir.Node, part: Part, *, without: Sequence[str]) -> None:
+    for name in without:
+        node.attributes.pop(name, None)
+    if node.op_type != "Conv":
+        return
+    wanted = {"kernel_shape": part.weight_shape[2:], "strides": part.strides, "dilations": part.dilations}
+    if part.pads is not None and node.attributes.get_string("auto_pad", "NOTSET") == "NOTSET":
+        wanted["pads"] = part.pads
+    for name, values in wanted.items():
+        node.attributes.add(ir.AttrInt64s(name, values))
+
+
+def _constant(value: ir.Value) -> ir.TensorProtocol | None:
+    """The tensor behind a value that no caller can override."""
+    if value.is_graph_input():
+        return None
+    if value.is_initializer():
+        return value.const_value
+    maker = value.producer()
+    if maker is None or maker.domain != "" or maker.op_type != "Constant" or "value" not in maker.attributes:
+        return None
+    return maker.attributes["value"].as_tensor()
+
+
+def _initializer(node: ir.Node, name: str, numbers: Array) -> ir.Value:
+    assert isinstance(node.graph, ir.Graph)
+    tensor = ir.tensor(np.ascontiguousarray(numbers), name=name)
+    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(numbers.shape), const_value=tensor)
+    node.graph.register_initializer(value)
+    return value
+
+
+def _drop_if_unused(value: ir.Value | None) -> None:
+    if value is None or value.graph is None or value.uses() or value.is_graph_output() or value.is_graph_input():
+        return
+    maker = value.producer()
+    if maker is None:
+        del value.graph.initializers[value.name or ""]
+    elif maker.op_type == "Constant":
+        value.graph.remove(maker, safe=True)
