@@ -1,10 +1,11 @@
 """What can be done with a layer, before anybody decides: the interface between the parts of `decompose`.
 
-    layers          nodes whose weight is one kernel, or why not              `layers.Layer`
-    factorings      a kernel factored in one form, to be cut at any rank      `factorings.Factoring`
-    candidates      a layer with its options: form, ranks, cost, error        `Candidate`, `Option`
-    rank_choice     one option for each candidate, or none                    `rank_choice.choose`
-    replacement     the stack in place of the node                            `onnxpress.decomposition.replacement`
+    layers         nodes whose kernel can be factored, or why not            `layers.obstacle`
+    ways           how a kernel can be parted                                `ways.Way`
+    factorings     a kernel factored in one way, to be cut at any rank       `factorings.Factoring`
+    candidates     a layer with its options: stack, cost, error              `Candidate`, `Option`
+    rank choice    one option for each candidate, or none                    `rank_choice.choose`
+    rewriting      the stack in the place of the node                        `onnxpress.decomposition.rewriting`
 
 Whoever knows more of a layer than its weight comes in at four places, all of which work without:
 
@@ -16,14 +17,20 @@ Whoever knows more of a layer than its weight comes in at four places, all of wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from onnxpress.decomposition.stacks import Form
+import onnx_ir as ir
+
+from onnxpress.decomposition.layer_stacks import Layer, Stack
+from onnxpress.decomposition.rewriting import layer_of
 from onnxpress_plugins.decomposition.factorings import Factoring, factored
-from onnxpress_plugins.decomposition.layers import Layer
+from onnxpress_plugins.decomposition.layers import finite_kernel
+from onnxpress_plugins.decomposition.nominal_sizes import Sizes
+from onnxpress_plugins.decomposition.ways import Way
+from onnxpress_plugins.decomposition.workload import Workload, workload
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,8 +38,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating[Any]]
 
-Covariances = Callable[[Layer, Form], "Array | None"]
-"""Covariance of what the first part of a form sees, as `forms.split` and `forms.tucker2` take it; None: unknown."""
+Covariances = Callable[[ir.Node, Way], "Array | None"]
+"""Covariance of what the first part sees, as `forms.split` and `forms.tucker2` take it; None: unknown."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,14 +47,12 @@ class Option:
     """One stack that may take the place of a layer.
 
     Attributes:
-        form: How the kernel is parted.
-        ranks: Channels between the parts.
-        macs: Multiply-accumulates of the stack, counted as `Candidate.macs` is.
+        stack: The stack.
+        macs: Its multiply-accumulates, counted as `Candidate.macs` is.
         error: Relative squared error, of the weight, or of the output where a covariance is known; 0 to 1.
     """
 
-    form: Form
-    ranks: tuple[int, ...]
+    stack: Stack
     macs: int
     error: float
 
@@ -57,69 +62,83 @@ class Candidate:
     """A layer that can be replaced.
 
     Attributes:
-        layer: The layer.
-        macs: Its multiply-accumulates as it is, for one sample (`nominal_sizes`).
+        node: The node.
+        layer: The same as data.
+        weight: Its kernel, ``(outputs, inputs, *kernel)``, a view of what the node has.
+        workload: How often the kernel is applied (`nominal_sizes`).
         options: What can take its place, cheapest first; each costs more than the one before and errs less.
-        factorings: The kernel factored in every form of `options`.
+        factorings: The kernel factored in every way that an option has, or, if all ranks were asked for, that there is.
     """
 
+    node: ir.Node
     layer: Layer
-    macs: int
+    weight: Array
+    workload: Workload
     options: Sequence[Option]
-    factorings: Sequence[Factoring]
+    factorings: Mapping[Way, Factoring]
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of the layer as it is."""
+        return self.workload.dense(self.layer)
 
     def weights(self, option: Option) -> tuple[Array, ...]:
         """The weights of the parts of a stack, each ``(outputs, inputs, *kernel)``, in the type of the layer's."""
-        return self.factoring(option.form).weights(option.ranks)
+        way = Way(option.stack.form, option.stack.first_axes)
+        return self.factorings[way].weights(option.stack.ranks)
 
-    def factoring(self, form: Form) -> Factoring:
-        """The kernel factored in `form`, which is that of an option."""
-        return next(own for own in self.factorings if own.form == form)
+    def option(self, way: Way, ranks: tuple[int, ...]) -> Option:
+        """The stack of any other ranks, up to those that the kernel was factored for."""
+        stack = way.stack(self.layer, ranks)
+        return Option(stack=stack, macs=self.workload.of(stack), error=self.factorings[way].error(ranks))
 
 
 def candidate(
-    layer: Layer,
-    forms: Sequence[Form],
+    node: ir.Node,
+    ways: Callable[[Layer], Sequence[Way]],
+    sizes: Sizes,
     *,
     step: int = 16,
-    max_macs: float | None = None,
+    share: float | None = None,
     sweeps: int = 0,
     covariances: Covariances | None = None,
 ) -> Candidate:
-    """Factor a layer in every form and list its options.
+    """Factor a layer in every way and list its options.
 
     Args:
-        layer: The layer.
-        forms: Ways to part its kernel.
-        step: Ranks are multiples of it.
-        max_macs: Most that an option may cost; None: all ranks there are.
-        sweeps: Alternating improvements of a `tucker2` stack.
+        node: The layer; `layers.obstacle` has nothing to say of it.
+        ways: How its kernel may be parted.
+        sizes: Of values, as `nominal_sizes` gives them.
+        step: Ranks are multiples of it, or the highest there is.
+        share: Most that an option may cost, of what the layer costs; None: all ranks there are.
+        sweeps: Alternating improvements of a Tucker-2 stack.
         covariances: What is known of the inputs.
 
     Raises:
         InvalidModel: The weight holds NaN or infinity.
     """
-    options: list[Option] = []
-    made: list[Factoring] = []
-    for form in forms:
-        ranks = _ranks(layer, form, step, max_macs)
-        if ranks:
-            covariance = None if covariances is None else covariances(layer, form)
-            factoring = factored(layer.weight, form, max(ranks), sweeps=sweeps, covariance=covariance)
-            made.append(factoring)
-            options += [
-                Option(form=form, ranks=own, macs=layer.cost(form, own), error=factoring.error(own)) for own in ranks
-            ]
-    best = _frontier(options)
-    used = {option.form for option in best}
-    kept = [factoring for factoring in made if factoring.form in used]
-    return Candidate(layer=layer, macs=layer.macs, options=best, factorings=kept)
+    layer, weight = layer_of(node), finite_kernel(node)
+    work = workload(node, layer, sizes)
+    limit = None if share is None else share * work.dense(layer)
+    options: dict[Way, list[Option]] = {}
+    factorings: dict[Way, Factoring] = {}
+    for way in ways(layer):
+        stacks = [way.stack(layer, ranks) for ranks in _ranks(way.full_ranks(layer), step)]
+        costs = {stack: work.of(stack) for stack in stacks}
+        allowed = [stack for stack in stacks if limit is None or costs[stack] <= limit]
+        if allowed:
+            covariance = None if covariances is None else covariances(node, way)
+            rank = max(stack.ranks[0] for stack in allowed)
+            made = factorings[way] = factored(weight, way, rank, sweeps=sweeps, covariance=covariance)
+            options[way] = [Option(stack=own, macs=costs[own], error=made.error(own.ranks)) for own in allowed]
+    best = _frontier([option for own in options.values() for option in own])
+    if share is not None:  # factors are as large as the weight
+        factorings = {way: made for way, made in factorings.items() if any(option in options[way] for option in best)}
+    return Candidate(node=node, layer=layer, weight=weight, workload=work, options=best, factorings=factorings)
 
 
-def _ranks(layer: Layer, form: Form, step: int, max_macs: float | None) -> list[tuple[int, ...]]:
-    """The ranks that are multiples of `step`, or the highest, and cost no more than allowed."""
-    each = [[*range(step, most, step), most] for most in layer.full_ranks(form)]
-    return [ranks for ranks in product(*each) if max_macs is None or layer.cost(form, ranks) <= max_macs]
+def _ranks(full: Sequence[int], step: int) -> list[tuple[int, ...]]:
+    return list(product(*([*range(step, most, step), most] for most in full)))
 
 
 def _frontier(options: Sequence[Option]) -> list[Option]:

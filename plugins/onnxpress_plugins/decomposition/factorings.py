@@ -7,7 +7,7 @@ keep is that of the first s x r channels of the turned kernel, so that one table
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -15,8 +15,8 @@ import numpy as np
 from onnxpress.decomposition.forms import folded, root_of, tucker2
 from onnxpress.decomposition.leading_subspace import leading
 from onnxpress.decomposition.matrix_factors import factor
-from onnxpress.decomposition.stacks import Form
 from onnxpress.decomposition.unfoldings import Unfolding
+from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,68 +27,62 @@ if TYPE_CHECKING:
 class Factoring(Protocol):
     """A kernel factored in one form."""
 
-    @property
-    def form(self) -> Form:
-        """How the kernel is parted."""
-
     def error(self, ranks: tuple[int, ...]) -> float:
         """Relative squared error at these ranks, 0 to 1, in the norm that was minimised."""
+
+    def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
+        """The ranks above noise by `rule`, which takes all singular values, rows and columns of a matrix.
+
+        The kernel must have been factored for its full rank.
+        """
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         """The weights of the parts, each ``(outputs, inputs, *kernel)``, in the type of the layer's."""
 
 
-def full_ranks(form: Form, shape: Sequence[int]) -> tuple[int, ...]:
-    """The ranks at which a kernel ``(outputs, inputs, *kernel)`` is what it was, whatever it holds."""
-    if len(form.parts) == 1:
-        return ()
-    if len(form.parts) == 3:
-        return shape[1], shape[0]
-    first, second = (int(np.prod([shape[at + 2] for at in part])) for part in form.parts)
-    return (min(shape[1] * first, shape[0] * second),)
-
-
-def factored(
-    weight: Array, form: Form, ranks: tuple[int, ...], *, sweeps: int = 0, covariance: Array | None = None
-) -> Factoring:
-    """Factor a kernel so that it can be cut at any ranks up to `ranks`.
+def factored(weight: Array, way: Way, rank: int, *, sweeps: int = 0, covariance: Array | None = None) -> Factoring:
+    """Factor a kernel.
 
     Args:
         weight: ``(outputs, inputs, *kernel)``, finite.
-        form: How it is parted.
-        ranks: The highest that will be asked for.
+        way: How it is parted.
+        rank: The highest that two parts will be cut at.
         sweeps: Alternating improvements (HOOI) of three parts, when they are cut.
         covariance: Of what the first part sees, ``(n, n)``; None minimises the error of the weight.
     """
-    if len(form.parts) == 3:
-        return _Tucker(weight, form, sweeps=sweeps, covariance=covariance)
-    return _Split(weight, form, ranks[0], covariance=covariance)
+    if way.form == "tucker2":
+        return _Tucker(weight, sweeps=sweeps, covariance=covariance)
+    return _Split(weight, way.first_axes, rank, covariance=covariance)
 
 
 class _Split:
-    def __init__(self, weight: Array, form: Form, rank: int, *, covariance: Array | None) -> None:
-        self.form = form
+    def __init__(self, weight: Array, first_axes: Sequence[int], rank: int, *, covariance: Array | None) -> None:
         self._weight = weight
-        self._unfolding = Unfolding(weight, form.parts[0])
+        self._unfolding = Unfolding(weight, first_axes)
         self._factors = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
 
     def error(self, ranks: tuple[int, ...]) -> float:
         return self._factors.error(ranks[0]) ** 2
+
+    def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
+        sides = sorted((self._unfolding.rows, self._unfolding.columns))
+        return (rule(np.sqrt(self._factors.energies), sides[0], sides[1]),)
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         return folded(self._unfolding, self._factors.cut(ranks[0]), self._weight)
 
 
 class _Tucker:
-    def __init__(self, weight: Array, form: Form, *, sweeps: int, covariance: Array | None) -> None:
-        self.form = form
+    def __init__(self, weight: Array, *, sweeps: int, covariance: Array | None) -> None:
         self._weight, self._sweeps, self._covariance = weight, sweeps, covariance
         numbers = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
         if covariance is not None:
             numbers = np.einsum("oik,ij->ojk", numbers, root_of(covariance).astype(np.float64), optimize=True)
+        self._spectra = []
         for axis in (0, 1):
             matrix = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
-            basis = leading(matrix @ matrix.T, len(matrix))[1]
+            energies, basis = leading(matrix @ matrix.T, len(matrix))
+            self._spectra.append((np.sqrt(energies), *matrix.shape))
             numbers = np.moveaxis(np.tensordot(basis.T, numbers, axes=(1, axis)), 0, axis)
         self._kept = np.square(numbers).sum(axis=2).cumsum(axis=0).cumsum(axis=1)
 
@@ -96,6 +90,10 @@ class _Tucker:
         total = float(self._kept[-1, -1])
         kept = float(self._kept[ranks[1] - 1, ranks[0] - 1])
         return max(1 - kept / total, 0.0) if total else 0.0
+
+    def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
+        behind, before = (rule(*spectrum) for spectrum in self._spectra)
+        return before, behind
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         before, behind = ranks
