@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
-from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
 
 if TYPE_CHECKING:
@@ -27,21 +28,27 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True)
 class Probe:
     """One question to the data: what a layer sees, for one choice of axes.
 
     Attributes:
         node: The layer; its first input and its output are looked at.
-        inputs: Input channels.
-        windows: The axes of its kernel; empty for a matrix, whose channels come last.
-        first_axes: Which of them the first convolution has.
+        first_axes: The axes of its kernel that the first convolution has.
     """
 
     node: ir.Node
-    inputs: int
-    windows: tuple[Window, ...]
     first_axes: tuple[int, ...]
+
+    @property
+    def inputs(self) -> int:
+        """Input channels."""
+        return layer_of(self.node).weight_shape[1]
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """The axes of the kernel; none for a matrix, whose channels come last."""
+        return windows_of(layer_of(self.node))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -115,8 +122,7 @@ def _show(
         assert probe.node.inputs[0] is not None
         watchers.setdefault(probe.node.inputs[0], _All()).watchers.append(seen.add)
         watchers.setdefault(probe.node.outputs[0], _All()).watchers.append(spread.add)
-    seen = observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress)
-    if not seen:
+    if not observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress):
         raise InvalidData("what layers see cannot be measured: the data hold no sample")
 
 

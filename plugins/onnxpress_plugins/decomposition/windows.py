@@ -7,7 +7,6 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
@@ -15,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import onnx_ir as ir
     from numpy.typing import NDArray
+
+    from onnxpress.decomposition.layer_stacks import Layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,19 +65,17 @@ class Window:
         return (self.kernel - 1) * self.dilation
 
 
-def windows_of(node: ir.Node, kernel: Sequence[int]) -> tuple[Window, ...]:
-    """The axes of a Conv with a kernel of these sizes."""
-    ones, count = (1,) * len(kernel), len(kernel)
-    attributes = node.attributes
-    strides, dilations = attributes.get_ints("strides", ones), attributes.get_ints("dilations", ones)
-    pads = attributes.get_ints("pads", (0,) * (2 * count))
+def windows_of(layer: Layer) -> tuple[Window, ...]:
+    """The axes of the kernel of a layer that stands in a graph; none for a matrix."""
+    count, pads = len(layer.kernel), layer.pads
+    assert pads is not None
     return tuple(
         Window(
-            kernel=kernel[axis],
-            stride=strides[axis],
-            dilation=dilations[axis],
+            kernel=layer.kernel[axis],
+            stride=layer.strides[axis],
+            dilation=layer.dilations[axis],
             pads=(pads[axis], pads[axis + count]),
-            auto_pad=attributes.get_string("auto_pad", "NOTSET"),
+            auto_pad=layer.auto_pad,
         )
         for axis in range(count)
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calibrated import graph, numbers
+from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context
 from onnxpress.registry import Registry
@@ -42,11 +43,7 @@ MODEL = graph(
 
 def probes() -> list[Probe]:
     layers = [node for node in MODEL.graph if node.op_type == "Conv"]
-    return [
-        Probe(node=node, inputs=inputs, windows=windows_of(node, (3, 3)), first_axes=first)
-        for node, inputs in zip(layers, (4, 5), strict=True)
-        for first in ((0,), (1,))
-    ]
+    return [Probe(node, first) for node in layers for first in ((0,), (1,))]
 
 
 def context(data: Any) -> Context:
@@ -91,7 +88,7 @@ def test_the_rows_of_a_matrix(body: str) -> None:
     x, y = ("float[N,5,4] x", "float[N,5,3] y") if "MatMul" in body else ("float[N,4] x", "float[N,3] y")
     made = graph(body, x=x, y=y, w=numbers(4, 3))
     rows = numbers(6, *([5, 4] if "MatMul" in body else [4]))
-    probe = Probe(node=next(iter(made.graph)), inputs=4, windows=(), first_axes=())
+    probe = Probe(next(iter(made.graph)), ())
     ((_, moments),) = gather(made, [probe], context(Samples(rows)), memory=1, limit=None)
     seen = rows.reshape(-1, 4).astype(np.float64)
     np.testing.assert_allclose(moments.covariance, np.cov(seen.T, bias=True), atol=1e-5)
@@ -101,7 +98,7 @@ def test_the_rows_of_a_matrix(body: str) -> None:
 
 def test_windows_of_automatic_padding() -> None:
     node = next(iter(graph('y = Conv<auto_pad = "SAME_LOWER", strides = [2, 2]>(x, w)', w=numbers(2, 4, 3, 2)).graph))
-    high, wide = windows_of(node, (3, 2))
+    high, wide = windows_of(layer_of(node))
     assert (high.padding(8), wide.padding(8)) == ((1, 0), (0, 0))
     assert (high.outputs(8), wide.outputs(8)) == (4, 4)
     assert Window(kernel=4, auto_pad="SAME_UPPER").padding(9) == (1, 2)
