@@ -14,7 +14,15 @@ import onnx_ir as ir
 from onnx_ir.passes.common import NameFixPass
 
 from onnxpress import ranges, reproducer
-from onnxpress.errors import InvalidData, InvalidModel, InvalidOption, MissingDependency, OnnxpressError, StepFailed
+from onnxpress.errors import (
+    InvalidData,
+    InvalidModel,
+    InvalidOption,
+    InvalidRecipe,
+    MissingDependency,
+    OnnxpressError,
+    StepFailed,
+)
 from onnxpress.hookspecs import hookimpl
 from onnxpress.kinds import Context, Pass, Step, Target
 from onnxpress.options import bind
@@ -53,7 +61,7 @@ def transform(
         UnknownName, InvalidOption, InvalidRecipe: The recipe cannot be run as written.
         InvalidModel: The model breaks a rule of `verify` before any step.
         InvalidData, MissingDependency: A step lacks data or a package; nothing is wrong with model or pass.
-        InvalidOption: An option does not fit the model, e.g. names a node that it does not have.
+        InvalidOption, InvalidRecipe: What was asked for does not fit the model, e.g. names a node it does not have.
         StepFailed: A pass raised or left an invalid graph.
     """
     recipe = find(recipe)
@@ -72,7 +80,7 @@ def transform(
             run.steps.append(step.record)
             try:
                 model = _apply(step, model, registry)
-            except (InvalidData, InvalidOption, MissingDependency):
+            except (InvalidData, InvalidOption, InvalidRecipe, MissingDependency):
                 raise
             except Exception as error:  # a pass is not ours: whatever it raises is reported with a way to rerun it
                 rest = replace(recipe, steps=recipe.steps[index:], target=context.target, ranges=None)

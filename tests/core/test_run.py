@@ -249,7 +249,10 @@ class TestFailure:
         assert message.startswith("pass 'break' failed: ")
         assert sentence in message
 
-    @pytest.mark.parametrize("error", [InvalidData("no data; give --data"), MissingDependency("install pillow")])
+    @pytest.mark.parametrize(
+        "error",
+        [InvalidData("no data; give --data"), InvalidRecipe("no such node"), MissingDependency("install pillow")],
+    )
     def test_what_is_no_failure_of_the_step_passes_through(self, tmp_path: Path, error: OnnxpressError):
         def needs(changed: ir.Model, context: Context) -> bool:
             raise error
