@@ -44,6 +44,9 @@ class Layer:
         pads: The begins of all axes of the kernel, then the ends, as in ONNX; None where they are not known.
         dilations: For each axis of the kernel.
         auto_pad: As in ONNX; anything but ``NOTSET`` takes the place of `pads`.
+
+    Raises:
+        InvalidData: The shape is none of a layer, or strides, pads or dilations are not those of its kernel.
     """
 
     name: str
@@ -54,6 +57,19 @@ class Layer:
     pads: tuple[int, ...] | None = ()
     dilations: tuple[int, ...] = ()
     auto_pad: str = "NOTSET"
+
+    def __post_init__(self) -> None:
+        shape, size = list(self.weight_shape), len(self.kernel)
+        if len(shape) < 2 or min(shape) < 1 or (self.operator != "Conv" and size):
+            raise InvalidData(f"layer {self.name!r}: no {self.operator} has a weight of shape {shape}")
+        for what, values, wanted in (
+            ("strides", self.strides, size),
+            ("dilations", self.dilations, size),
+            ("pads", self.pads, 2 * size),
+        ):
+            if values is not None and len(values) != wanted:
+                given = f"{wanted} {what}, not {list(values)}"
+                raise InvalidData(f"layer {self.name!r}: a weight of shape {shape} goes with {given}")
 
     @property
     def kernel(self) -> tuple[int, ...]:

@@ -78,21 +78,38 @@ def arranged(node: ir.Node, weight: Array) -> Array:
     return weight.T if inputs_first else weight
 
 
+def bias_of(node: ir.Node) -> Array | None:
+    """What a layer adds to each output, ``(outputs,)``, in the type of its bias; None if it adds nothing.
+
+    Raises:
+        UnsupportedModel: It is computed, or not one number for each output.
+    """
+    value = node.inputs[2] if len(node.inputs) > 2 else None
+    if value is None:
+        return None
+    tensor, outputs = _constant(value), kernel_of(node).shape[0]
+    if tensor is None or tensor.size not in (1, outputs) or tensor.size not in (1, *tensor.shape[-1:]):
+        raise UnsupportedModel(f"{described(node)} adds something that is not one constant for each output")
+    bias = tensor.numpy().reshape(-1)
+    beta = node.attributes.get_float("beta", 1.0)
+    return np.broadcast_to((bias * beta).astype(bias.dtype), (outputs,))
+
+
 def rewrite(node: ir.Node, stack: Stack, weights: Sequence[Array], *, names: Names, bias: Array | None = None) -> None:
     """Put a stack in the place of a layer.
 
     Args:
         node: The layer; it becomes the last part.
-        stack: How it is split; its layer is ``layer_of(node)``.
+        stack: How it is split; its layer is ``layer_of(node)``, though it may have another name.
         weights: Of every part, ``(outputs, inputs, *kernel)``, in the type of the layer's weight.
         names: The names of the model; those of the stack are added.
-        bias: What the last part adds in place of what the layer added, ``(outputs,)``; None leaves that as it is.
+        bias: What the last part adds in place of what the layer added, ``(outputs,)``, if ``stack.new_bias``.
 
     Raises:
         UnsupportedModel: The model has a name that the stack needs, a weight has another shape than its part, or a
             MatMul, which adds nothing, gets a bias.
     """
-    assert node.graph is not None
+    assert node.graph is not None and stack.new_bias == (bias is not None)
     parts = stack.parts
     _check(node, parts, weights, bias)
     _claim(parts, names)
