@@ -19,22 +19,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import repeat
 
 import onnx_ir as ir
 
 from onnxpress.decomposition.layer_stacks import OPERATORS
-from onnxpress.decomposition.rewriting import replace
+from onnxpress.decomposition.rewriting import rewrite
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
+from onnxpress.naming import Names
 from onnxpress_plugins import layer_selection
 from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.amct_rule import amct_ways
 from onnxpress_plugins.decomposition.candidates import Candidate, Option, candidate
 from onnxpress_plugins.decomposition.layers import obstacle
 from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
+from onnxpress_plugins.decomposition.prospects import Prospect, prospect
 from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, choose
 from onnxpress_plugins.decomposition.ways import FormName, ways
-from onnxpress_plugins.naming import Names
 from onnxpress_plugins.quantization.exclusions import Exclusions
 
 
@@ -68,37 +70,41 @@ class Decompose(ir.passes.InPlacePass):
         """
         self._exclusions.check(model)
         layer_selection.check("ranks", [selector for selector, _ in self._policy.ranks], model)
-        candidates = self._candidates(model, list(self._nodes(model)))
-        chosen = choose(candidates, self._policy, self._context.notes)
-        names = Names(model)
-        for own, option in zip(candidates, chosen, strict=True):
+        found = list(self._prospects(model))
+        candidates = self._candidates([own for own in found if isinstance(own, Prospect)])
+        chosen = zip(candidates, choose(candidates, self._policy, self._context.notes), strict=True)
+        names, modified = Names(model), False
+        for own in found:  # what is declined is told in the order of the graph
+            if isinstance(own, tuple):
+                self._context.notes.decline(*own)
+                continue
+            layer, option = next(chosen)
             if isinstance(option, str):
-                self._context.notes.decline(own.node, option)
+                self._context.notes.decline(layer.node, option)
             else:
-                self._replace(own, option, names)
-        return ir.passes.PassResult(model, any(isinstance(option, Option) for option in chosen))
+                self._replace(layer, option, names)
+                modified = True
+        return ir.passes.PassResult(model, modified)
 
-    def _nodes(self, model: ir.Model) -> Iterator[ir.Node]:
+    def _prospects(self, model: ir.Model) -> Iterator[Prospect | tuple[ir.Node, str]]:
+        """Every layer of `model`, or the reason why it is none."""
+        sizes, policy = nominal_sizes(model), self._policy
+        parted = amct_ways if policy.rule == "amct" else partial(ways, self._form)
+        share = None if policy.needs_all_ranks else 1 - policy.acceptance.min_gain
         for node in model.graph.all_nodes():
             if node.domain == "" and node.op_type in OPERATORS:
                 reason = self._excluded(node) or obstacle(node)
-                if reason is None:
-                    yield node
-                else:
-                    self._context.notes.decline(node, reason)
+                yield (node, reason) if reason else prospect(node, parted, sizes, step=policy.step, share=share)
 
     def _excluded(self, node: ir.Node) -> str | None:
         only = self._exclusions.only
         return "not among only_nodes" if only and node.name not in only else self._exclusions.reason(node)
 
-    def _candidates(self, model: ir.Model, nodes: Sequence[ir.Node]) -> list[Candidate]:
-        sizes, policy = nominal_sizes(model), self._policy
-        parted = amct_ways if policy.rule == "amct" else partial(ways, self._form)
-        share = None if policy.needs_all_ranks else 1 - policy.acceptance.min_gain
-        with self._context.progress.task("factors", len(nodes)) as advance:
-            found = []
-            for node in nodes:
-                found.append(candidate(node, parted, sizes, step=policy.step, share=share, sweeps=self._sweeps))
+    def _candidates(self, prospects: Sequence[Prospect]) -> list[Candidate]:
+        found = []
+        with self._context.progress.task("factors", len(prospects)) as advance:
+            for own in prospects:
+                found.append(candidate(own, repeat(None), sweeps=self._sweeps, keep_all=self._policy.needs_all_ranks))
                 advance()
         return found
 
@@ -112,7 +118,7 @@ class Decompose(ir.passes.InPlacePass):
             "macs": [candidate.macs, option.macs],
             "error": option.error**0.5,
         }
-        replace(node, option.stack, candidate.weights(option), names=names)
+        rewrite(node, option.stack, candidate.weights(option), names=names)
 
 
 def _ranks(rules: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:

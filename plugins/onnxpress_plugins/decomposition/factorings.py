@@ -16,6 +16,7 @@ from onnxpress.decomposition.forms import folded, root_of, tucker2
 from onnxpress.decomposition.leading_subspace import leading
 from onnxpress.decomposition.matrix_factors import factor
 from onnxpress.decomposition.unfoldings import Unfolding
+from onnxpress_plugins.decomposition.moment_gathering import Moments
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Factoring(Protocol):
     """A kernel factored in one form."""
 
     def error(self, ranks: tuple[int, ...]) -> float:
-        """Relative squared error at these ranks, 0 to 1, in the norm that was minimised."""
+        """Relative squared error at these ranks, of the weight, or of the layer's output."""
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         """The ranks above noise by `rule`, which takes all singular values, rows and columns of a matrix.
@@ -40,7 +41,7 @@ class Factoring(Protocol):
         """The weights of the parts, each ``(outputs, inputs, *kernel)``, in the type of the layer's."""
 
 
-def factored(weight: Array, way: Way, rank: int, *, sweeps: int = 0, covariance: Array | None = None) -> Factoring:
+def factored(weight: Array, way: Way, rank: int, *, sweeps: int = 0, moments: Moments | None = None) -> Factoring:
     """Factor a kernel.
 
     Args:
@@ -48,21 +49,27 @@ def factored(weight: Array, way: Way, rank: int, *, sweeps: int = 0, covariance:
         way: How it is parted.
         rank: The highest that two parts will be cut at.
         sweeps: Alternating improvements (HOOI) of three parts, when they are cut.
-        covariance: Of what the first part sees, ``(n, n)``; None minimises the error of the weight.
+        moments: What the layer sees and gives; None minimises the error of the weight.
     """
     if way.form == "tucker2":
-        return _Tucker(weight, sweeps=sweeps, covariance=covariance)
-    return _Split(weight, way.first_axes, rank, covariance=covariance)
+        return _Tucker(weight, moments, sweeps=sweeps)
+    return _Split(weight, moments, way.first_axes, rank)
+
+
+def _scale(energy: float, moments: Moments | None) -> float:
+    """What turns a share of the energy that was factored into one of the variance of the layer's output."""
+    return 1.0 if moments is None or not moments.variance else energy / moments.variance
 
 
 class _Split:
-    def __init__(self, weight: Array, first_axes: Sequence[int], rank: int, *, covariance: Array | None) -> None:
+    def __init__(self, weight: Array, moments: Moments | None, first_axes: Sequence[int], rank: int) -> None:
         self._weight = weight
         self._unfolding = Unfolding(weight, first_axes)
-        self._factors = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
+        self._factors = factor(self._unfolding, rank, root=None if moments is None else root_of(moments.covariance))
+        self._scale = _scale(self._factors.total, moments)
 
     def error(self, ranks: tuple[int, ...]) -> float:
-        return self._factors.error(ranks[0]) ** 2
+        return self._scale * self._factors.error(ranks[0]) ** 2
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         sides = sorted((self._unfolding.rows, self._unfolding.columns))
@@ -73,8 +80,9 @@ class _Split:
 
 
 class _Tucker:
-    def __init__(self, weight: Array, *, sweeps: int, covariance: Array | None) -> None:
-        self._weight, self._sweeps, self._covariance = weight, sweeps, covariance
+    def __init__(self, weight: Array, moments: Moments | None, *, sweeps: int) -> None:
+        self._weight, self._sweeps = weight, sweeps
+        self._covariance = covariance = None if moments is None else moments.covariance
         numbers = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
         if covariance is not None:
             numbers = np.einsum("oik,ij->ojk", numbers, root_of(covariance).astype(np.float64), optimize=True)
@@ -85,11 +93,12 @@ class _Tucker:
             self._spectra.append((np.sqrt(energies), *matrix.shape))
             numbers = np.moveaxis(np.tensordot(basis.T, numbers, axes=(1, axis)), 0, axis)
         self._kept = np.square(numbers).sum(axis=2).cumsum(axis=0).cumsum(axis=1)
+        self._scale = _scale(float(self._kept[-1, -1]), moments)
 
     def error(self, ranks: tuple[int, ...]) -> float:
         total = float(self._kept[-1, -1])
         kept = float(self._kept[ranks[1] - 1, ranks[0] - 1])
-        return max(1 - kept / total, 0.0) if total else 0.0
+        return self._scale * max(1 - kept / total, 0.0) if total else 0.0
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         behind, before = (rule(*spectrum) for spectrum in self._spectra)

@@ -159,8 +159,8 @@ def _budgeted(candidates: Sequence[Candidate], policy: Policy, notes: Notes) -> 
     least = sum(min(choice.cost for choice in own) for own in layers) - fixed
     if least > policy.budget * total:
         notes.warn(
-            f"the layers that can be decomposed cost at least {least / total:.0%} of what they did, more than the budget "
-            f"of {policy.budget:.0%}: the others have too large an error; raise 'max_error', or give the model data"
+            f"layers that can be decomposed cost at least {least / total:.0%} of what they did, not {policy.budget:.0%}, "
+            "for cheaper stacks err too much; raise 'max_error' if they may"
         )
     chosen = allocate(layers, max(least, policy.budget * total) + fixed)
     return [

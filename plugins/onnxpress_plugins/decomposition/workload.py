@@ -6,12 +6,13 @@ k x 1 convolution of a pair of stride 2 gives only half of the rows, but still a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
 import onnx_ir as ir
 
-from onnxpress.decomposition.layer_stacks import Layer, Stack
+from onnxpress.decomposition.layer_stacks import Layer, Part, Stack
 from onnxpress_plugins.decomposition.nominal_sizes import NOMINAL, Sizes
 
 
@@ -35,12 +36,15 @@ class Workload:
 
     def of(self, stack: Stack) -> int:
         """Multiply-accumulates of a stack."""
-        sizes, total = list(self.sizes_in), 0
+        return self.repeats * sum(prod(part.weight_shape) * prod(own.sizes_out) for part, own in self.shared_out(stack))
+
+    def shared_out(self, stack: Stack) -> Iterator[tuple[Part, Workload]]:
+        """Every part of a stack, in order, with its own workload."""
+        before = self.sizes_in
         for part in stack.parts:
-            for axis in part.axes:
-                sizes[axis] = self.sizes_out[axis]
-            total += prod(part.weight_shape) * prod(sizes)
-        return self.repeats * total
+            behind = tuple(self.sizes_out[at] if at in part.axes else size for at, size in enumerate(before))
+            yield part, Workload(repeats=self.repeats, sizes_in=before, sizes_out=behind)
+            before = behind
 
 
 def workload(node: ir.Node, layer: Layer, sizes: Sizes) -> Workload:
