@@ -1,4 +1,4 @@
-"""docs/formats.md, docs/interchange.md and docs/ascend.md promise what a test shows, quote messages and name options that there are."""
+"""Pages of docs promise what a test shows, quote messages and name options that there are."""
 
 from __future__ import annotations
 

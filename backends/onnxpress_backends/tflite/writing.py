@@ -75,10 +75,10 @@ def _content(
     model: ir.Model, precision: Precision, *, integer_io: bool, sparse: bool, nhwc: bool, batch: int | None
 ) -> bytes:
     from onnxpress.foreign import native_code_muted
+    from onnxpress_backends.batching import with_batch
     from onnxpress_backends.saved_model.functions import function
     from onnxpress_backends.tensorflow.preparing import lowered
     from onnxpress_backends.tensorflow_import import import_tensorflow, quiet
-    from onnxpress_backends.batching import with_batch
     from onnxpress_backends.tflite.clips import as_extremes
     from onnxpress_backends.tflite.converting import converted
     from onnxpress_backends.tflite.dense_layers import as_convolutions

@@ -43,10 +43,11 @@ def allocate(layers: Sequence[Sequence[Choice]], budget: float) -> list[int]:
     Raises:
         InvalidOption: Even the cheapest choices cost more than `budget`.
     """
-    cheapest = [min(range(len(own)), key=lambda at, own=own: (own[at].cost, own[at].error)) for own in layers]
-    if _cost(layers, cheapest) > budget:
+    cheapest = [min(range(len(own)), key=[(one.cost, one.error) for one in own].__getitem__) for own in layers]
+    least = _cost(layers, cheapest)
+    if least > budget:
         raise InvalidOption(
-            f"the least that these layers can cost is {_cost(layers, cheapest):.4g}, more than the budget of {budget:.4g}"
+            f"the least that these layers can cost is {least:.4g}, more than the budget of {budget:.4g}"
         )
     free = _at_price(layers, 0.0)
     if _cost(layers, free) <= budget:
@@ -66,7 +67,7 @@ def allocate(layers: Sequence[Sequence[Choice]], budget: float) -> list[int]:
 
 def _at_price(layers: Sequence[Sequence[Choice]], price: float) -> list[int]:
     return [
-        min(range(len(own)), key=lambda at, own=own: (own[at].error + price * own[at].cost, own[at].cost))
+        min(range(len(own)), key=[(one.error + price * one.cost, one.cost) for one in own].__getitem__)
         for own in layers
     ]
 

@@ -2,10 +2,10 @@
 
     minimise  ||(W - B A) L||_F      W: outputs x inputs,  A: rank x inputs,  B: outputs x rank
 
-With ``L = 1`` this is the truncated singular value decomposition (Eckart and Young, 1936).  With ``L L^T`` the covariance
-of the inputs it is the error of the *output*: the directions in which inputs never move cost nothing (DRONE, Chen et al.,
-NeurIPS 2021; SVD-LLM, Wang et al., arxiv.org/abs/2403.07378).  The singular values are split evenly between both factors,
-so that both quantise well.
+With ``L = 1`` this is the truncated singular value decomposition (Eckart and Young, 1936).  With ``L L^T`` the
+covariance of the inputs it is the error of the *output*: the directions in which inputs never move cost nothing (DRONE,
+Chen et al., NeurIPS 2021; SVD-LLM, Wang et al., arxiv.org/abs/2403.07378).  The singular values are split evenly
+between both factors, so that both quantise well.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def factor(matrix: Unfolding, rank: int, *, root: Matrix | None = None) -> Facto
     of_rows = matrix.rows < matrix.columns
     dtype = np.float64 if min(matrix.rows, matrix.columns) <= _EXACT_ROWS else np.float32
     root = None if root is None else root.astype(dtype, copy=False)
+    gram: Matrix
     if root is not None and of_rows:
         image = matrix.times(root)
         gram = image @ image.T

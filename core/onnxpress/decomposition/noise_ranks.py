@@ -3,11 +3,11 @@
     Nakajima, Sugiyama, Babacan, Tomioka: Global analytic solution of fully-observed variational Bayesian matrix
     factorization, JMLR 14 (2013)
 
-For an L x M matrix, L <= M, with singular values s, the noise variance v minimises a free energy over an interval, and the
-rank is the number of s above ``sqrt(M v (1 + tau)(1 + alpha / tau))``, alpha = L / M, tau = 2.5129 sqrt(alpha).  `evbmf`
-searches v relative to the mean square of the matrix, so that the rank does not change with its scale.  `amct` is the rule
-of AMCT's ``auto_decomposition`` to the letter: it searches v in absolute terms, and lets the result move only within a
-window around a fixed share of L.
+For an L x M matrix, L <= M, with singular values s, the noise variance v minimises a free energy over an interval, and
+the rank is the number of s above ``sqrt(M v (1 + tau)(1 + alpha / tau))``, alpha = L / M, tau = 2.5129 sqrt(alpha).
+`evbmf` searches v relative to the mean square of the matrix, so that the rank does not change with its scale.  `amct`
+is the rule of AMCT's ``auto_decomposition`` to the letter: it searches v in absolute terms, and lets the result move
+only within a window around a fixed share of L.
 """
 
 from __future__ import annotations

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 _EXACT = 1536
-"""Rows of a covariance up to which it is summed in float64; the factors of larger ones are found in float32, too."""
+"""Rows of a covariance up to which products of chunks are summed in float64; a larger one would take gigabytes."""
 
 _CHUNK = 2**22
 """Numbers of patches that are held at a time."""
@@ -65,7 +65,7 @@ class PatchMoments:
             means = np.tensordot(means, sight, axes=(1, 1))
         self._sums += means
         for rows in self._patches(data, sights):
-            self._squares += rows @ rows.T
+            self._squares += rows @ rows.T  # one operand, which BLAS takes half the time for
 
     def mean(self) -> NDArray[np.float64]:
         """What each tap of the kernel sees on average, ``(inputs, *kernel)``."""
@@ -83,7 +83,7 @@ class PatchMoments:
         padded = np.pad(data, [(0, 0), (0, 0), *pads])
         taps = product(*(range(window.kernel) if at in self._first else [None] for at, window, _ in self._places(data)))
         views = [padded[(slice(None), slice(None), *self._seen(data, tap))] for tap in taps]
-        weight = np.ones((), self._squares.dtype)
+        weight = np.ones((), np.float32)
         for at, sight in enumerate(sights):
             seen = np.sqrt(sight.sum(axis=0)) if at in self._rest else np.ones(views[0].shape[at + 2])
             weight = np.multiply.outer(weight, seen.astype(weight.dtype))

@@ -159,8 +159,8 @@ def _budgeted(candidates: Sequence[Candidate], policy: Policy, notes: Notes) -> 
     least = sum(min(choice.cost for choice in own) for own in layers) - fixed
     if least > policy.budget * total:
         notes.warn(
-            f"layers that can be decomposed cost at least {least / total:.0%} of what they did, not {policy.budget:.0%}, "
-            "for cheaper stacks err too much; raise 'max_error' if they may"
+            f"layers that can be decomposed cost at least {least / total:.0%} of what they did, "
+            f"not {policy.budget:.0%}, for cheaper stacks err too much; raise 'max_error' if they may"
         )
     chosen = allocate(layers, max(least, policy.budget * total) + fixed)
     return [

@@ -81,15 +81,15 @@ def test_pieces_change_nothing_but_rounding(monkeypatch: pytest.MonkeyPatch) -> 
     whole.add(data)
     monkeypatch.setattr(patch_moments, "_CHUNK", 200)
     pieces.add(data)
-    np.testing.assert_allclose(pieces.covariance(), whole.covariance(), atol=1e-12)
+    np.testing.assert_allclose(pieces.covariance(), whole.covariance(), atol=1e-5)
 
 
 def test_the_rows_of_a_matrix() -> None:
     data = np.random.default_rng(0).standard_normal((50, 3))
     moments = PatchMoments(3, [Window()], [])
     moments.add(data.T[None])
-    np.testing.assert_allclose(moments.covariance(), np.cov(data.T, bias=True), atol=1e-12)
-    np.testing.assert_allclose(moments.mean()[:, 0], data.mean(axis=0), atol=1e-12)
+    np.testing.assert_allclose(moments.covariance(), np.cov(data.T, bias=True), atol=1e-5)
+    np.testing.assert_allclose(moments.mean()[:, 0], data.mean(axis=0), atol=1e-5)
 
 
 def test_large_ones_take_half_the_bytes_of_each_number() -> None:
