@@ -90,10 +90,16 @@ class Frontend(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Pass(Kind):
-    """Builds a pass: ``build(context, *, options...)``.  The keyword-only parameters are the pass's options."""
+    """Builds a pass: ``build(context, *, options...)``.  The keyword-only parameters are the pass's options.
+
+    Attributes:
+        extras: Endings of files that the pass leaves beside the model (`Notes.files`).  Where a model is replaced by
+            one that the pass had no part in, such a file is set aside.
+    """
 
     label: ClassVar[str] = "pass"
     build: Callable[..., ir.passes.PassBase]
+    extras: tuple[str, ...] = ()
 
 
 class RangeTracker(Protocol):

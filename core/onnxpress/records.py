@@ -28,12 +28,14 @@ class Notes:
         declined: Candidates that were left alone, in graph order.
         warnings: Sentences the user must see.
         details: JSON-able facts for the report, e.g. the number of samples.
+        files: Texts that belong with the model, by the ending of the file beside it that they go to.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
     declined: list[Declined] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
 
     def count(self, what: str, number: int = 1) -> None:
         """Add `number` to the tally called `what`."""

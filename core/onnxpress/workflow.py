@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress import __version__, files, model_files
+from onnxpress import __version__, model_files
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
@@ -22,6 +22,7 @@ from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import Session, ports
+from onnxpress.writing import write
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -167,10 +168,8 @@ def compress(
     if path is not None and writer is not None:
         with progress.task(f"writing ({writer.name})", None):
             after.meta.pop(WARNINGS_KEY, None)
-            written = writer.emit(after, path, **emit_options[0])
+            write(after, path, writer, run, registry=registry, options=emit_options[0])
         run.warnings += after.meta.get(WARNINGS_KEY, [])
-        run.files = [str(file) for file in written]
-        run.size_after = sum(files.size(file) for file in written if not file.name.endswith(writer.extras))
     else:
         run.size_after = model_files.file_size(after)
     return Result(model=after, run=run)

@@ -30,6 +30,9 @@ from onnxpress.decomposition.layer_stacks import FORMS, OPERATORS, Layer, Part, 
 from onnxpress.errors import InvalidData
 from onnxpress.files import atomic
 
+ENDING = ".decomposition.json"
+"""Of the file beside a model; what comes before it is the model's name."""
+
 _FORMAT = "onnxpress-decomposition"
 _VERSION = 1
 
@@ -37,12 +40,16 @@ _PART = ("name", "weight", "weight_shape", "strides", "pads", "dilations")
 _FIELDS = {field.name for kind in (Layer, Stack) for field in fields(kind)} - {"layer"} | {"parts"}
 
 
-def save(stacks: Sequence[Stack], path: Path) -> None:
-    """Write how layers are split, in the order given."""
+def text(stacks: Sequence[Stack]) -> str:
+    """How layers are split, in the order given, as the file has it."""
     document = {"format": _FORMAT, "version": _VERSION, "layers": [_written(stack) for stack in stacks]}
-    text = json.dumps(document, indent=1, ensure_ascii=False)
+    return re.sub(r"\[[\d\s,]+\]", _on_one_line, json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
+
+
+def save(stacks: Sequence[Stack], path: Path) -> None:
+    """Write the `text` to a file."""
     with atomic(path) as temporary:
-        temporary.write_text(re.sub(r"\[[\d\s,]+\]", _on_one_line, text) + "\n", encoding="utf-8")
+        temporary.write_bytes(text(stacks).encode())
 
 
 def load(path: Path) -> tuple[Stack, ...]:

@@ -1,4 +1,7 @@
-"""A run as JSON: everything in the record, keys in its order, and null where a figure is infinite or undefined."""
+"""A run as JSON: everything in the record, keys in its order, and null where a figure is infinite or undefined.
+
+Of the files that a pass leaves beside the model only the endings are told: they are there to be read.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from onnxpress.kinds import Report
-from onnxpress.records import Run
+from onnxpress.records import Notes, Run
 
 FORMAT, VERSION = "onnxpress-report", 1
 
@@ -24,7 +27,8 @@ def render(run: Run) -> str:
 
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        plain = {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return plain | {"files": list(value.files)} if isinstance(value, Notes) else plain
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray | np.generic):

@@ -41,6 +41,13 @@ def test_keys_keep_the_order_of_the_record() -> None:
     assert JSON.render(run()) == JSON.render(run())
 
 
+def test_files_that_passes_leave_are_named_and_not_repeated() -> None:
+    notes = Notes(files={".decomposition.json": "a long text"})
+    text = JSON.render(Run(steps=[StepRecord("decompose", {}, notes)]))
+    assert json.loads(text)["steps"][0]["notes"]["files"] == [".decomposition.json"]
+    assert "a long text" not in text
+
+
 def test_details_of_any_plain_kind() -> None:
     details = {"path": Path("a/b"), "array": np.array([1.5, np.inf]), "scalar": np.int64(3), "pair": (True, "x")}
     found = json.loads(JSON.render(run(**details)))["steps"][0]["notes"]["details"]
