@@ -1,15 +1,15 @@
 """What TensorFlow calls the layers of a converted graph, for files that speak of layers by that name.
 
-tf2onnx calls a convolution after the BiasAdd that it merges into it, TensorFlow itself adds a number to a node on
-import when its name is also the scope of others (``conv`` becomes ``conv_1`` beside ``conv/kernel``), and `io_names`
-shortens every name.  AMCT's record files are written for the graph before all that: there a layer is called after its
-Conv2D, MatMul and so on.
+tf2onnx calls a convolution after the BiasAdd that it merges into it, and TensorFlow's optimiser after the Mul (of a
+BatchNorm) that it merges into the weights.  TensorFlow itself adds a number to a node on import when its name is also
+the scope of others (``conv`` becomes ``conv_1`` beside ``conv/kernel``), and `io_names` shortens every name.  AMCT's
+record files are written for the graph before all that: there a layer is called after its Conv2D, MatMul and so on.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -20,7 +20,8 @@ from onnxpress_frontends.opening.named_function import NamedFunction
 
 _COUNTER = re.compile(r"__\d+$")
 _NUMBER = re.compile(r"_\d+$")
-_BIASES = ("Add", "AddV2", "BiasAdd")
+_PRODUCT = re.compile("Conv|Einsum|MatMul")
+_TAKEN_IN = ("Add", "AddV2", "BiasAdd", "Identity", "Mul")
 _WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 _LAYERS = (*_WEIGHTED, "Add", "AveragePool", "MaxPool")
 
@@ -42,12 +43,16 @@ def remember(model: ir.Model, source: NamedFunction) -> None:
 
 
 def _layer(operation: Any, op_type: str) -> Any:
-    """`operation`, or the one whose result it adds a bias to where both became one node."""
-    if op_type not in _WEIGHTED:
-        return operation
-    while operation.type in (*_BIASES, "Identity") and operation.inputs:
-        operation = operation.inputs[0].op
-    return operation
+    """`operation`, or the product whose result it scales or shifts where both became one node."""
+    return next(_products(operation), operation) if op_type in _WEIGHTED else operation
+
+
+def _products(operation: Any) -> Iterator[Any]:
+    if operation.type in _TAKEN_IN:
+        for value in operation.inputs:
+            yield from _products(value.op)
+    elif _PRODUCT.search(operation.type):
+        yield operation
 
 
 def _before_import(name: str, taken: Collection[str], scopes: Collection[str]) -> str:

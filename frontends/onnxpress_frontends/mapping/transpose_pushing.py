@@ -1,9 +1,10 @@
-"""tf2onnx's Transpose optimiser, mended in three places.
+"""tf2onnx's Transpose optimiser, mended in four places.
 
 It fails on a scalar added after a convolution without bias (the hard swish of MobileNetV3), which leaves a pair of
-Transposes around every layer; here a scalar passes as any operand does.  It looks at all nodes anew after every step,
-which takes most of the conversion of a deep network; here it goes on with the next Transpose.  And it passes what
-carries a grid (`quantization_carriers`), whose axis moves with it.
+Transposes around every layer; here a scalar passes as any operand does.  A convolution that takes what is added to it
+as its bias loses its name; here it keeps it.  It looks at all nodes anew after every step, which takes most of the
+conversion of a deep network; here it goes on with the next Transpose.  And it passes what carries a grid
+(`quantization_carriers`), whose axis moves with it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,18 @@ def optimizer() -> Any:
             added = node.inputs[1]
             if added.is_const() and added.get_tensor_value(as_list=False).ndim == 0:
                 return self._handle_node_having_branches(trans, node)
-            return super()._add_handler(trans, node)
+            layer = trans.inputs[0]
+            acted = super()._add_handler(trans, node)
+            if self._g.get_node_by_name(layer.name) is None:
+                self._rename(trans.inputs[0], layer.name)
+            return acted
+
+        def _rename(self, node: Any, name: str) -> None:
+            old, inputs, attributes = node.output[0], node.input, node.get_onnx_attrs()
+            shapes, dtypes = node.output_shapes, node.output_dtypes
+            self._g.remove_node(node.name)
+            renamed = self._g.make_node(node.type, inputs, attr=attributes, name=name, shapes=shapes, dtypes=dtypes)
+            self._g.replace_all_inputs(old, renamed.output[0])
 
         def _optimize_at_current_graph_level(self, graph: Any) -> Any:
             self._g = graph

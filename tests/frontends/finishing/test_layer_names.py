@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from applications import build
 from calibrated import numbers
 from onnxpress.kinds import SOURCE_NAME_KEY
 from onnxpress_frontends import tensorflow_source
 
 tf = pytest.importorskip("tensorflow")
+
+PRODUCTS = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
+OTHERS = ("DenseNet121", "EfficientNetB0", "MobileNetV3Small", "NASNetMobile", "ResNet50", "Xception")
 
 
 def source_names(folder: Path, drawn: tf.Graph) -> dict[str, str]:
@@ -41,3 +45,32 @@ def test_numbers_of_the_source_are_kept(tmp_path: Path) -> None:
         for name in ("conv", "conv_1", "conv_2"):
             value = tf.nn.relu(tf.nn.conv2d(value, numbers(1, 1, 4, 4), 1, "SAME", name=name))
     assert set(source_names(tmp_path, drawn).values()) == {"conv", "conv_1", "conv_2"}
+
+
+@pytest.mark.parametrize("scaled", [False, True])
+def test_a_layer_that_took_a_sum_or_a_scale_in_has_its_own_name(scaled: bool, tmp_path: Path) -> None:
+    """As inference of BatchNorm is in graphs of Keras."""
+    drawn = tf.Graph()
+    with drawn.as_default(), tf.compat.v1.name_scope("net"):
+        value = tf.compat.v1.placeholder(tf.float32, [None, 8, 8, 4], name="x")
+        for number, name in enumerate(("left", "right")):
+            value = tf.nn.conv2d(value, numbers(3, 3, 4, 4) * (number + 1), 1, "SAME", name=name)
+            operands = (value * numbers(4) if scaled else value, numbers(4))
+            value = tf.nn.relu(tf.add(*(operands if name == "left" else reversed(operands))))
+        value = tf.matmul(tf.reshape(value, [-1, 256]), numbers(256, 3), name="dense")
+        tf.identity(tf.add(numbers(3), value), name="y")
+    names = source_names(tmp_path, drawn)
+    assert {"net/left", "net/right", "net/dense"} <= set(names.values())
+    assert scaled or names["left"] == "net/left"
+
+
+@pytest.mark.parametrize("name", ["MobileNetV2", *(pytest.param(n, marks=pytest.mark.long) for n in OTHERS)])
+def test_every_layer_of_a_network_has_the_name_that_its_frozen_graph_has(name: str, tmp_path: Path) -> None:
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    network = build(name, size=64)
+    called = tf.function(lambda image: network(image, training=False))
+    traced = called.get_concrete_function(tf.TensorSpec(network.input_shape, name="image"))
+    drawn = convert_variables_to_constants_v2(traced).graph
+    layers = {operation.name for operation in drawn.get_operations() if operation.type in PRODUCTS}
+    assert layers <= set(source_names(tmp_path, drawn).values())
