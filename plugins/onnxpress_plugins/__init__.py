@@ -12,6 +12,7 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
     from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+    from onnxpress_plugins.decomposition.replaying import REPLAY_DECOMPOSITION
     from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
     from onnxpress_plugins.folding.pad_folding import FOLD_PADDING
     from onnxpress_plugins.fusion.gelu_fusion import FUSE_GELU
@@ -35,6 +36,7 @@ def onnxpress_passes() -> Iterable[Pass]:
     yield FUSE_LAYER_NORM
     yield INSERT_QDQ
     yield MERGE_GROUP_CONV
+    yield REPLAY_DECOMPOSITION
     yield WRITE_AMCT_CONFIG
 
 

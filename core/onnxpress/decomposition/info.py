@@ -3,16 +3,16 @@
     {"format": "onnxpress-decomposition", "version": 1,
      "layers": [
       {"name": "conv1", "operator": "Conv", "weight": "conv1.weight", "weight_shape": [64, 32, 3, 3],
-       "strides": [2, 2], "pads": [1, 1, 1, 1], "dilations": [1, 1], "auto_pad": "NOTSET",
-       "form": "spatial", "ranks": [32], "first_axes": [0], "new_bias": false,
+       "strides": [2, 2], "pads": [1, 1, 1, 1], "dilations": [1, 1], "auto_pad": "NOTSET", "bias": "conv1.bias",
+       "inputs_first": false, "form": "spatial", "ranks": [32], "first_axes": [0], "new_bias": false,
        "parts": [
-        {"name": "conv1/decom_first", "weight": "conv1/decom_first/weight", "weight_shape": [32, 32, 3, 1],
+        {"name": "conv1/decom_first", "weight": "conv1/decom_first/weight", "bias": "", "weight_shape": [32, 32, 3, 1],
          "strides": [2, 1], "pads": [1, 0, 1, 0], "dilations": [1, 1]},
-        {"name": "conv1/decom_last", "weight": "conv1/decom_last/weight", "weight_shape": [64, 32, 1, 3],
-         "strides": [1, 2], "pads": [0, 1, 0, 1], "dilations": [1, 1]}]}]}
+        {"name": "conv1/decom_last", "weight": "conv1/decom_last/weight", "bias": "conv1.bias", "weight_shape":
+         [64, 32, 1, 3], "strides": [1, 2], "pads": [0, 1, 0, 1], "dilations": [1, 1]}]}]}
 
-`layer_stacks` explains the fields.  ``parts`` follows from the others, for readers without onnxpress.  Weights are not
-in the file: they are in the model, by the names that the parts give; with ``new_bias`` so is ``<last part>/bias``.
+`layer_stacks` explains the fields.  ``parts`` follows from the others, for readers without onnxpress.  Numbers are not
+in the file: they are in the model, by the names that the parts give.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ ENDING = ".decomposition.json"
 _FORMAT = "onnxpress-decomposition"
 _VERSION = 1
 
-_PART = ("name", "weight", "weight_shape", "strides", "pads", "dilations")
+_PART = ("name", "weight", "bias", "weight_shape", "strides", "pads", "dilations")
 _FIELDS = {field.name for kind in (Layer, Stack) for field in fields(kind)} - {"layer"} | {"parts"}
 
 
 def text(stacks: Sequence[Stack]) -> str:
     """How layers are split, in the order given, as the file has it."""
     document = {"format": _FORMAT, "version": _VERSION, "layers": [_written(stack) for stack in stacks]}
-    return re.sub(r"\[[\d\s,]+\]", _on_one_line, json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
+    return re.sub(r"\[\n[\d\s,]+\]", _on_one_line, json.dumps(document, indent=1, ensure_ascii=False)) + "\n"
 
 
 def save(stacks: Sequence[Stack], path: Path) -> None:
@@ -85,9 +85,13 @@ def _on_one_line(numbers: re.Match[str]) -> str:
 
 
 def _stacks(document: Any) -> list[Stack]:
-    if not isinstance(document, dict) or document.get("format") != _FORMAT or document.get("version") != _VERSION:
-        raise InvalidData(f"no info file of onnxpress (format {_FORMAT!r}, version {_VERSION}) and none of AMCT")
-    return [_stack(entry) for entry in Entry(document, "the file").entries("layers")]
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        raise InvalidData(f"this is no info file, neither of onnxpress (format {_FORMAT!r}) nor of AMCT (a list)")
+    entry = Entry(document, "the file")
+    if entry.size("version") != _VERSION:
+        raise InvalidData(f"this is version {entry.size('version')} of the info file, and {_VERSION} is known")
+    entry.only(("format", "version", "layers"))
+    return [_stack(layer) for layer in entry.entries("layers")]
 
 
 def _stack(entry: Entry) -> Stack:
@@ -103,6 +107,8 @@ def _stack(entry: Entry) -> Stack:
         pads=entry.sizes_if_known("pads"),
         dilations=entry.sizes("dilations"),
         auto_pad=entry.text("auto_pad"),
+        bias=entry.text("bias"),
+        inputs_first=entry.flag("inputs_first"),
     )
     stack = Stack(
         layer=layer,

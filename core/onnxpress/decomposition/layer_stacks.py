@@ -44,6 +44,8 @@ class Layer:
         pads: The begins of all axes of the kernel, then the ends, as in ONNX; None where they are not known.
         dilations: For each axis of the kernel.
         auto_pad: As in ONNX; anything but ``NOTSET`` takes the place of `pads`.
+        bias: Name of what it adds; empty where it adds nothing, or that is not known.
+        inputs_first: Whether a matrix is stored as ``(inputs, outputs)``, and those of the stack likewise.
 
     Raises:
         InvalidData: The shape is none of a layer, or strides, pads or dilations are not those of its kernel.
@@ -57,6 +59,8 @@ class Layer:
     pads: tuple[int, ...] | None = ()
     dilations: tuple[int, ...] = ()
     auto_pad: str = "NOTSET"
+    bias: str = ""
+    inputs_first: bool = False
 
     def __post_init__(self) -> None:
         shape, size = list(self.weight_shape), len(self.kernel)
@@ -83,6 +87,7 @@ class Part:
 
     Attributes:
         name: Of its node, and of the value that it gives, unless it is the last.
+        bias: Name of what it adds; empty for all but the last.
         axes: The axes of the kernel that it has, counted from 0.
         weight_shape: ``(outputs, inputs, *kernel)``, with 1 for an axis that it lacks.
         strides: For each axis of the kernel.
@@ -91,6 +96,7 @@ class Part:
     """
 
     name: str
+    bias: str
     axes: tuple[int, ...]
     weight_shape: tuple[int, ...]
     strides: tuple[int, ...]
@@ -101,11 +107,6 @@ class Part:
     def weight(self) -> str:
         """Name of its weight."""
         return f"{self.name}/weight"
-
-    @property
-    def bias(self) -> str:
-        """Name of the bias, where it is not the one that the layer had."""
-        return f"{self.name}/bias"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +151,11 @@ class Stack:
         return ("first", "core", "last") if self.form == "tucker2" else ("first", "last")
 
     @property
+    def bias(self) -> str:
+        """Name of what the last part adds; empty where that is nothing, or not known."""
+        return f"{self.layer.name}/decom_last/bias" if self.new_bias else self.layer.bias
+
+    @property
     def parts(self) -> tuple[Part, ...]:
         """The layers that take the place of the one."""
         outputs, inputs = self.layer.weight_shape[:2]
@@ -157,13 +163,15 @@ class Stack:
         rest = tuple(axis for axis in every if axis not in self.first_axes)
         axes = ((), every, ()) if self.form == "tucker2" else (self.first_axes, rest)
         channels = pairwise((inputs, *self.ranks, outputs))
-        return tuple(_part(self.layer, *what) for what in zip(self.roles, axes, channels, strict=True))
+        return tuple(_part(self, *what) for what in zip(self.roles, axes, channels, strict=True))
 
 
-def _part(layer: Layer, role: str, axes: tuple[int, ...], channels: tuple[int, int]) -> Part:
+def _part(stack: Stack, role: str, axes: tuple[int, ...], channels: tuple[int, int]) -> Part:
+    layer = stack.layer
     both = (*axes, *(axis + len(layer.kernel) for axis in axes))
     return Part(
         name=f"{layer.name}/decom_{role}",
+        bias=stack.bias if role == "last" else "",
         axes=axes,
         weight_shape=(channels[1], channels[0], *_kept(layer.kernel, axes, 1)),
         strides=_kept(layer.strides, axes, 1),

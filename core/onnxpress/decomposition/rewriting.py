@@ -44,7 +44,7 @@ def layer_of(node: ir.Node) -> Layer:
     if node.attributes.get_int("group", 1) != 1:
         raise UnsupportedModel(f"{described(node)} has groups, which no stack can have")
     weight = kernel_of(node)
-    axes, value = weight.ndim - 2, node.inputs[1]
+    axes, (value, bias) = weight.ndim - 2, (*node.inputs[1:3], None)[:2]
     return Layer(
         name=title(node),
         operator=next(operator for operator in OPERATORS if operator == node.op_type),
@@ -54,6 +54,8 @@ def layer_of(node: ir.Node) -> Layer:
         pads=tuple(node.attributes.get_ints("pads", (0,) * axes * 2)),
         dilations=tuple(node.attributes.get_ints("dilations", (1,) * axes)),
         auto_pad=node.attributes.get_string("auto_pad", "NOTSET"),
+        bias="" if bias is None or bias.name is None else bias.name,
+        inputs_first=_inputs_first(node),
     )
 
 
@@ -74,8 +76,7 @@ def kernel_of(node: ir.Node) -> Array:
 
 def arranged(node: ir.Node, weight: Array) -> Array:
     """``(outputs, inputs, *kernel)`` as `node` arranges its weight, or back: both are the same step."""
-    inputs_first = node.op_type == "MatMul" or (node.op_type == "Gemm" and not node.attributes.get_int("transB", 0))
-    return weight.T if inputs_first else weight
+    return weight.T if _inputs_first(node) else weight
 
 
 def bias_of(node: ir.Node) -> Array | None:
@@ -112,7 +113,7 @@ def rewrite(node: ir.Node, stack: Stack, weights: Sequence[Array], *, names: Nam
     assert node.graph is not None and stack.new_bias == (bias is not None)
     parts = stack.parts
     _check(node, parts, weights, bias)
-    _claim(parts, names)
+    _claim([name for part in parts for name in (part.name, part.weight)] + [stack.bias] * stack.new_bias, names)
     replaced, data = [node.inputs[1]], node.inputs[0]
     for part, weight in zip(parts[:-1], weights[:-1], strict=True):
         made = _inner(node, part, data, weight)
@@ -142,6 +143,10 @@ def described(node: ir.Node) -> str:
     return f"{node.op_type} {title(node)!r}"
 
 
+def _inputs_first(node: ir.Node) -> bool:
+    return node.op_type == "MatMul" or (node.op_type == "Gemm" and not node.attributes.get_int("transB", 0))
+
+
 def _check(node: ir.Node, parts: Sequence[Part], weights: Sequence[Array], bias: Array | None) -> None:
     for part, weight in zip(parts, weights, strict=True):
         if weight.shape != part.weight_shape:
@@ -151,8 +156,8 @@ def _check(node: ir.Node, parts: Sequence[Part], weights: Sequence[Array], bias:
         raise UnsupportedModel(f"{described(node)} adds no bias; correct what is added behind it")
 
 
-def _claim(parts: Sequence[Part], names: Names) -> None:
-    for name in [name for part in parts for name in (part.name, part.weight)]:
+def _claim(wanted: Sequence[str], names: Names) -> None:
+    for name in wanted:
         if names.fresh(name) != name:
             raise UnsupportedModel(f"the model already has something called {name!r}; rename it")
 

@@ -20,7 +20,7 @@ CONV = layer(8, 4, 3, 5, strides=(2, 3), pads=(1, 2, 3, 4), dilations=(1, 2))
 def test_each_part_has_the_geometry_of_its_axes() -> None:
     first, last = Stack(layer=CONV, form="spatial", first_axes=(0,), ranks=(6,)).parts
     assert (first.name, last.name) == ("conv/decom_first", "conv/decom_last")
-    assert (first.weight, last.bias) == ("conv/decom_first/weight", "conv/decom_last/bias")
+    assert (first.weight, first.bias, last.bias) == ("conv/decom_first/weight", "", "")
     assert (first.axes, first.weight_shape, last.axes, last.weight_shape) == ((0,), (6, 4, 3, 1), (1,), (8, 6, 1, 5))
     assert (first.strides, first.pads, first.dilations) == ((2, 1), (1, 0, 3, 0), (1, 1))
     assert (last.strides, last.pads, last.dilations) == ((1, 3), (0, 2, 0, 4), (1, 2))

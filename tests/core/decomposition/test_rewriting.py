@@ -278,6 +278,22 @@ def test_nothing_is_changed_by_a_stack_that_does_not_fit() -> None:
     assert [own.name for own in before.graph] == ["c", "y"]
 
 
+def test_the_layer_knows_its_bias_and_how_its_weight_is_stored() -> None:
+    made = graph("h = Gemm(x, w, b) y = Gemm<transB=1>(h, w)", x="float[N,2] x", y="y", w=numbers(2, 2), b=numbers(2))
+    first, second = (layer_of(node) for node in made.graph)
+    assert (first.bias, first.inputs_first, second.bias, second.inputs_first) == ("b", True, "", False)
+
+
+def test_a_name_that_the_new_bias_needs() -> None:
+    made = graph("y = Gemm(x, w, b)", x="float[N,2] x", y="float[N,2] y", w=numbers(2, 2), b=numbers(2))
+    made.graph.initializers["b"].name = "y/decom_last/bias"
+    node = candidate(made)
+    stack = Stack(layer=layer_of(node), form="low_rank", ranks=(2,), new_bias=True)
+    with pytest.raises(UnsupportedModel) as caught:
+        rewrite(node, stack, [numbers(2, 2)] * 2, names=Names(made), bias=numbers(2))
+    assert str(caught.value) == "the model already has something called 'y/decom_last/bias'; rename it"
+
+
 def test_a_matmul_adds_no_bias() -> None:
     made = graph("y = MatMul(x, w)", x="float[N,2] x", y="float[N,2] y", w=numbers(2, 2))
     stack = Stack(layer=layer_of(candidate(made)), form="low_rank", ranks=(2,), new_bias=True)
