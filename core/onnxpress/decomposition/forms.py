@@ -141,8 +141,10 @@ def root_of(covariance: Array, *, shrinkage: float = 1e-2) -> Array:
     mean = float(np.trace(covariance, dtype=np.float64)) / len(covariance)
     if mean <= 0:
         return np.eye(len(covariance), dtype=covariance.dtype)
+    shrunk = covariance.copy()
+    np.einsum("ii->i", shrunk)[:] += shrinkage * mean
     try:
-        return np.linalg.cholesky(covariance + (shrinkage * mean * np.eye(len(covariance))).astype(covariance.dtype))
+        return np.linalg.cholesky(shrunk)
     except np.linalg.LinAlgError as error:
         raise InvalidData("a covariance must have no negative eigenvalue") from error
 

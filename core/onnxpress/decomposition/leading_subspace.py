@@ -33,7 +33,7 @@ EXACT = 1024
 
 _STEPS = 3
 _OVERSAMPLING = 0.15
-_SHIFT = 32
+_PASSES, _TANGLED = 2, 0.02
 _WHOLE = 0.7
 """Share of the rows from which a block is no cheaper than the whole spectrum."""
 
@@ -60,6 +60,17 @@ def leading(gram: Matrix, rank: int) -> tuple[Matrix, Matrix]:
     if block == size:
         return _largest(gram, rank)
     return iterated(lambda vectors: gram @ vectors, _signed_sums(gram, block), rank)
+
+
+def leading_bytes(size: int, rank: int, itemsize: int) -> int:
+    """Memory that `leading` takes at its peak, beyond the matrix, whose numbers have `itemsize` bytes.
+
+    numpy decomposes in float64, whatever it is given, and LAPACK takes three matrices beside the result.
+    """
+    block = block_of(size, rank)
+    if block == size:
+        return 4 * 8 * size**2 + itemsize * size * (size + rank)
+    return itemsize * 3 * size * block + 3 * 8 * block**2
 
 
 def iterated(product: Callable[[Matrix], Matrix], start: Matrix, rank: int) -> tuple[Matrix, Matrix]:
@@ -96,15 +107,22 @@ def _signed_sums(gram: Matrix, block: int) -> Matrix:
 
 
 def _untangled(columns: Matrix) -> Matrix:
-    """The span of `columns`, from nearly orthonormal columns; those that depend on others are short.
+    """The span of `columns`, which are overwritten, from nearly orthonormal columns unless they depend on each other.
+
+    A second time where the first leaves much to be desired, as it does behind a spectrum that falls fast.
 
     Fukaya, Kannan, Nakatsukasa, Yamamoto, Yanagisawa: Shifted Cholesky QR, SIAM J. Sci. Comput. 42 (2020)
     """
-    columns = columns / (np.abs(columns).max() or 1)
-    inner = (columns.T @ columns).astype(np.float64)
-    diagonal = np.einsum("ii->i", inner)
-    diagonal += _SHIFT * np.finfo(columns.dtype).eps * (diagonal.max() or 1)
-    return columns @ np.linalg.inv(np.linalg.cholesky(inner)).T.astype(columns.dtype)
+    for _ in range(_PASSES):
+        columns /= max(columns.max(), -columns.min()) or 1
+        inner = (columns.T @ columns).astype(np.float64)
+        diagonal = np.einsum("ii->i", inner)
+        diagonal += np.finfo(columns.dtype).eps * (diagonal.sum() or 1)
+        triangle = np.linalg.cholesky(inner)
+        columns = columns @ np.linalg.inv(triangle).T.astype(columns.dtype)
+        if triangle.diagonal().min() > _TANGLED * triangle.diagonal().max():
+            break
+    return columns
 
 
 def _orthonormal(columns: Matrix) -> Matrix:

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress.decomposition.leading_subspace import leading
-from onnxpress.decomposition.unfoldings import Unfolding
+from onnxpress.decomposition.leading_subspace import leading, leading_bytes
+from onnxpress.decomposition.triangular_roots import unwhiten, whiten
+from onnxpress.decomposition.unfoldings import CHUNK, Unfolding
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.floating[Any]]
 
 
-_EXACT_ROWS = 1536
-"""Size of Gram matrix up to which float64 costs less than a second; single precision loses what is below 3e-4 of the
-largest singular value."""
+_DOUBLE = 1024
+"""Smaller side up to which float64 is used, in well under a second; in float32 a Gram matrix tells nothing of singular
+values below 3e-4 of the largest."""
+
+_FLOAT32 = (1e-25, 1e30)
+"""Energies, sums of squares, between which float32 neither under- nor overflows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,29 +68,60 @@ def factor(matrix: Unfolding, rank: int, *, root: Matrix | None = None) -> Facto
         root: L, lower triangular ``(columns, columns)``, with ``L L^T`` the covariance of the inputs; None: 1.
 
     Returns:
-        Factors in the precision of the weight.
+        Factors in the precision that was computed in: float64 up to 1024 of the smaller side, float32 beyond.
     """
     of_rows = matrix.rows < matrix.columns
-    dtype = np.float64 if min(matrix.rows, matrix.columns) <= _EXACT_ROWS else np.float32
-    root = None if root is None else root.astype(dtype, copy=False)
-    gram: Matrix
-    if root is not None and of_rows:
-        image = matrix.times(root)
-        gram = image @ image.T
-    else:
-        gram = matrix.gram(of_rows=of_rows, dtype=dtype)
-        gram = gram if root is None else root.T @ gram @ root
+    gram = _gram(matrix, root, _precision(matrix.side))
     total = float(np.trace(gram, dtype=np.float64))
+    if gram.dtype == np.float32 and not _FLOAT32[0] < total < _FLOAT32[1]:
+        gram = _gram(matrix, root, np.float64)
+        total = float(np.trace(gram))
     energies, vectors = leading(gram, rank)
     del gram
-    if of_rows:
-        first, second = matrix.times_left(np.ascontiguousarray(vectors.T)), vectors
-    else:
-        second = matrix.times(vectors if root is None else root @ vectors)
-        first = vectors.T if root is None else np.linalg.solve(root.T, vectors).T
     scale = np.sqrt(np.sqrt(energies))
     scale = np.where(scale > 0, scale, 1)
-    up, down = (second, first) if of_rows else (first, second)
-    up *= scale if of_rows else scale[:, None]
-    down /= scale[:, None] if of_rows else scale
-    return Factors(first, second, energies, total)
+    if of_rows:
+        first, second = matrix.times_left(np.ascontiguousarray(vectors.T)), vectors
+        return Factors(first / scale[:, None], second * scale, energies, total)
+    if root is None:
+        return Factors((vectors * scale).T, matrix.times(vectors) / scale, energies, total)
+    root = root.astype(vectors.dtype, copy=False)
+    second = matrix.times(root @ vectors)
+    unwhiten(vectors, root)
+    return Factors((vectors * scale).T, second / scale, energies, total)
+
+
+def _gram(matrix: Unfolding, root: Matrix | None, dtype: type[np.floating[Any]]) -> Matrix:
+    """The Gram matrix, of the smaller side, of what is factored."""
+    of_rows = matrix.rows < matrix.columns
+    with np.errstate(over="ignore", invalid="ignore"):
+        if root is None:
+            return matrix.gram(of_rows=of_rows, dtype=dtype)
+        if of_rows:
+            image = matrix.times(root).astype(dtype, copy=False)
+            return image @ image.T
+        gram = matrix.gram(of_rows=False, dtype=dtype)
+        whiten(gram, root.astype(dtype, copy=False))
+        return gram
+
+
+def bytes_needed(rows: int, columns: int, rank: int, *, whitened: bool = False) -> int:
+    """Memory that `factor` takes at its peak, beyond the weight and the root.
+
+    Args:
+        rows: Of the matrix.
+        columns: Of the matrix.
+        rank: Terms to keep.
+        whitened: Whether there is a root.
+    """
+    side = min(rows, columns)
+    number = np.dtype(_precision(side)).itemsize
+    chunk = min(CHUNK, rows * columns)
+    image = (number + 4) * rows * columns if whitened and rows < columns else 0
+    adding = number * (2 * side**2 + chunk) + image
+    multiplying = number * (2 * (rows + columns) * rank + chunk)
+    return max(adding, number * side**2 + leading_bytes(side, rank, number), multiplying)
+
+
+def _precision(side: int) -> type[np.float64 | np.float32]:
+    return np.float64 if side <= _DOUBLE else np.float32
