@@ -12,6 +12,7 @@ from onnxpress.kinds import Observer, Pass, Report, Target
 def onnxpress_passes() -> Iterable[Pass]:
     """Every pass of this package."""
     from onnxpress_plugins.cleaning.clean_up import CLEAN_UP
+    from onnxpress_plugins.decomposition.decomposing import DECOMPOSE
     from onnxpress_plugins.decomposition.replaying import REPLAY_DECOMPOSITION
     from onnxpress_plugins.folding.bn_folding import FOLD_BATCH_NORM
     from onnxpress_plugins.folding.pad_folding import FOLD_PADDING
@@ -30,6 +31,7 @@ def onnxpress_passes() -> Iterable[Pass]:
     yield CANCEL_TRANSPOSES
     yield CLEAN_UP
     yield CORRECT_BIASES
+    yield DECOMPOSE
     yield FOLD_BATCH_NORM
     yield FOLD_PADDING
     yield FUSE_GELU

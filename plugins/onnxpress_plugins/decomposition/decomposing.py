@@ -4,121 +4,194 @@ A kernel as a matrix, its axes shared out between rows and columns, has a best p
 it, which are two kernels; Tucker-2 makes three (`onnxpress.decomposition.forms`).  At full rank the stack is the layer,
 strides and zero padding included; a smaller rank is cheaper and errs by the singular values that it leaves out.
 
+With calibration data the product is best for what the layer *gives*: the kernel is whitened by the covariance of what
+the layer sees, errors are those of its output, its bias makes good what is lost on average, and a budget weighs errors
+with what the network's output makes of them, measured one layer at a time.  Without, the weights are all there is.
+
     form      how kernels are parted                                    `ways`
     policy    which rank each layer gets                                `rank_choice`
-    min_gain  smallest share of its multiplications a layer must save   `acceptance`
-    max_error largest relative error that a layer may make of it
+    cost      what a budget counts, multiplications or time             `latency`, `timing`
+    min_gain  smallest share of its time that a layer must save         `acceptance`
+    max_error largest relative error that a layer may make
 
 BatchNormalization should be folded before: its scale says which outputs of a layer matter.  A layer lives on as
-``<layer>/decom_last``, with its output, its bias and everything else; the part before it is ``<layer>/decom_first``.
-Layers are declined, and the reason noted, if they are grouped, quantised already, share their weight, or if no stack is
-cheaper and true enough.
+``<layer>/decom_last``, with its output and everything else; the part before it is ``<layer>/decom_first``.  Layers are
+declined, and the reason noted, if they are grouped, quantised already, share their weight, or if no stack is quick and
+true enough.  How layers were split goes into a file beside the model (`onnxpress.decomposition.info`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import partial
-from itertools import repeat
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
 
 import onnx_ir as ir
 
 from onnxpress.decomposition.layer_stacks import OPERATORS
-from onnxpress.decomposition.rewriting import rewrite
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
 from onnxpress_plugins import layer_selection
+from onnxpress_plugins.decomposition import rank_choice
 from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.amct_rule import amct_ways
-from onnxpress_plugins.decomposition.candidates import Candidate, Option, candidate
-from onnxpress_plugins.decomposition.layers import obstacle
+from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Option, candidate
+from onnxpress_plugins.decomposition.latency import Clock, Precision
+from onnxpress_plugins.decomposition.layers import check_finite, obstacle
+from onnxpress_plugins.decomposition.ledger import ENDING, Ledger
+from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, moments_of
 from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
-from onnxpress_plugins.decomposition.prospects import Prospect, prospect
-from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, choose
-from onnxpress_plugins.decomposition.ways import FormName, ways
+from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
+from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, Sensitivities
+from onnxpress_plugins.decomposition.replacing import replace_layer
+from onnxpress_plugins.decomposition.sensitivity import sensitivities
+from onnxpress_plugins.decomposition.timing import clock
+from onnxpress_plugins.decomposition.ways import FormName
 from onnxpress_plugins.quantization.exclusions import Exclusions
+
+T = TypeVar("T")
+
+_COVARIANCES = 2**30
+
+_BY_ERROR = ("budget", "ratio", "energy")
+
+_BLIND = (
+    "without data errors are those of the weights, which tell little of the output; give samples with --data PATH "
+    "for factors, ranks and biases that keep the output"
+)
 
 
 class Decompose(ir.passes.InPlacePass):
     """The pass.
 
     Args:
-        context: Where progress and notes come from.
+        context: Where data, progress and notes come from.
         form: How kernels are parted.
         policy: Which rank each layer gets.
+        clock: Tells how long layers take.
         sweeps: Alternating improvements of Tucker-2 stacks.
+        samples: How many samples sensitivities are measured on; 0 takes all layers to be alike.
         exclusions: Layers that stay as they are.
     """
 
     def __init__(
-        self, context: Context, *, form: FormName, policy: Policy, sweeps: int, exclusions: Exclusions
+        self,
+        context: Context,
+        *,
+        form: FormName,
+        policy: Policy,
+        clock: Clock,
+        sweeps: int,
+        samples: int,
+        exclusions: Exclusions,
     ) -> None:
         super().__init__()
         self._context = context
         self._form = form
         self._policy = policy
+        self._clock = clock
         self._sweeps = sweeps
+        self._samples = samples
         self._exclusions = exclusions
 
     def call(self, model: ir.Model) -> ir.passes.PassResult:
         """Replace what can be replaced, and say why the rest cannot.
 
         Raises:
+            InvalidData: A sample does not fit the model, or nothing can be measured on the data.
             InvalidModel: A weight holds NaN or infinity.
             InvalidOption: What is excluded, or has ranks, is not in the model, or ranks do not fit their layer.
         """
         self._exclusions.check(model)
         layer_selection.check("ranks", [selector for selector, _ in self._policy.ranks], model)
-        found = list(self._prospects(model))
-        candidates = self._candidates([own for own in found if isinstance(own, Prospect)])
-        chosen = zip(candidates, choose(candidates, self._policy, self._context.notes), strict=True)
-        names, modified = Names(model), False
-        for own in found:  # what is declined is told in the order of the graph
-            if isinstance(own, tuple):
-                self._context.notes.decline(*own)
-                continue
-            layer, option = next(chosen)
-            if isinstance(option, str):
-                self._context.notes.decline(layer.node, option)
-            else:
-                self._replace(layer, option, names)
-                modified = True
-        return ir.passes.PassResult(model, modified)
+        reasons = {node: self._obstacle(node) for node in model.graph.all_nodes() if _is_layer(node)}
+        prospects = self._prospects(model, [node for node, reason in reasons.items() if reason is None])
+        candidates = self._candidates(model, prospects)
+        weights = self._sensitivities(model, candidates)
+        chosen = rank_choice.choose(candidates, self._policy, weights, self._context.notes)
+        self._replace(model, reasons, list(zip(candidates, chosen, strict=True)))
+        return ir.passes.PassResult(model, not all(isinstance(option, str) for option in chosen))
 
-    def _prospects(self, model: ir.Model) -> Iterator[Prospect | tuple[ir.Node, str]]:
-        """Every layer of `model`, or the reason why it is none."""
-        sizes, policy = nominal_sizes(model), self._policy
-        parted = amct_ways if policy.rule == "amct" else partial(ways, self._form)
-        share = None if policy.needs_all_ranks else 1 - policy.acceptance.min_gain
-        for node in model.graph.all_nodes():
-            if node.domain == "" and node.op_type in OPERATORS:
-                reason = self._excluded(node) or obstacle(node)
-                yield (node, reason) if reason else prospect(node, parted, sizes, step=policy.step, share=share)
+    def _obstacle(self, node: ir.Node) -> str | None:
+        """Why a layer stays as it is whatever its weight."""
+        only, policy = self._exclusions.only, self._policy
+        if only and node.name not in only:
+            return "not among only_nodes"
+        reason = self._exclusions.reason(node) or obstacle(node)
+        if reason is None and policy.rule == "ranks" and layer_selection.last_word(policy.ranks, node) is None:
+            return "no ranks are given for it"
+        return reason
 
-    def _excluded(self, node: ir.Node) -> str | None:
-        only = self._exclusions.only
-        return "not among only_nodes" if only and node.name not in only else self._exclusions.reason(node)
+    def _prospects(self, model: ir.Model, nodes: Sequence[ir.Node]) -> list[Prospect]:
+        for node in nodes:
+            check_finite(node)
+        policy = self._policy
+        search = Search(
+            form=self._form,
+            rule=amct_ways if policy.rule == "amct" else None,
+            step=policy.step,
+            share=None if policy.needs_all_ranks else 1 - policy.acceptance.min_gain,
+            ranks=policy.ranks,
+            clock=self._clock,
+            sizes=nominal_sizes(model, self._context.data),
+        )
+        with self._context.progress.task("timing", len(nodes)) as advance:
+            return list(_advancing((prospect(node, search) for node in nodes), advance))
 
-    def _candidates(self, prospects: Sequence[Prospect]) -> list[Candidate]:
-        found = []
+    def _candidates(self, model: ir.Model, prospects: Sequence[Prospect]) -> list[Candidate]:
+        policy, moments = self._policy, self._moments(model, prospects)
+        made = (
+            candidate(own, moments, policy.costs, sweeps=self._sweeps, keep_all=policy.needs_all_ranks)
+            for own in prospects
+        )
         with self._context.progress.task("factors", len(prospects)) as advance:
-            for own in prospects:
-                found.append(candidate(own, repeat(None), sweeps=self._sweeps, keep_all=self._policy.needs_all_ranks))
-                advance()
-        return found
+            return list(_advancing(made, advance))
 
-    def _replace(self, candidate: Candidate, option: Option, names: Names) -> None:
-        notes, node = self._context.notes, candidate.node
-        notes.count(f"{node.op_type} decomposed ({option.stack.form})")
-        notes.details[candidate.layer.name] = {
-            "form": option.stack.form,
-            "first_axes": list(option.stack.first_axes),
-            "ranks": list(option.stack.ranks),
-            "macs": [candidate.macs, option.macs],
-            "error": option.error**0.5,
-        }
-        rewrite(node, option.stack, candidate.weights(option), names=names)
+    def _moments(self, model: ir.Model, prospects: Sequence[Prospect]) -> Iterator[Moments | None]:
+        """What each layer sees, for each of its ways in turn."""
+        probes = [Probe(own.node, way.first_axes) for own in prospects for way in own.stacks]
+        if self._context.data is None:
+            return iter([None] * len(probes))
+        return moments_of(model, probes, self._context, memory=_COVARIANCES)
+
+    def _sensitivities(self, model: ir.Model, candidates: Sequence[Candidate]) -> Sensitivities:
+        policy, context = self._policy, self._context
+        if policy.rule != "budget" or context.data is None or not self._samples:
+            return {}
+        tried = [(one, rank_choice.trial(one, policy)) for one in candidates]
+        trials = [(one, option) for one, option in tried if option is not None]
+        return sensitivities(model, trials, context, samples=self._samples)
+
+    def _replace(
+        self, model: ir.Model, reasons: Mapping[ir.Node, str | None], chosen: Sequence[tuple[Candidate, Option | str]]
+    ) -> None:
+        """Replace layers, or say why not, in the order of the graph."""
+        notes, data, names = self._context.notes, self._context.data, Names(model)
+        ledger = Ledger(notes, clock=self._clock.label, errors="weights" if data is None else "outputs")
+        outcomes = {one.node: (one, option) for one, option in chosen}
+        for node, reason in reasons.items():
+            if reason is not None:
+                notes.decline(node, reason)
+                continue
+            one, option = outcomes[node]
+            if isinstance(option, str):
+                notes.decline(node, option)
+            else:
+                ledger.enter(one, option, replace_layer(node, one, option, names))
+        ledger.close([one for one, _ in chosen])
+        if data is None and ledger.has_entries and self._policy.rule in _BY_ERROR:
+            notes.warn(_BLIND)
+
+
+def _is_layer(node: ir.Node) -> bool:
+    return node.domain == "" and node.op_type in OPERATORS
+
+
+def _advancing(made: Iterable[T], advance: Callable[[], None]) -> Iterator[T]:
+    for one in made:
+        yield one
+        advance()
 
 
 def _ranks(rules: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
@@ -141,21 +214,28 @@ def _build(
     ratio: float = 0.5,
     energy: float = 0.2,
     ranks: list[str] = [],  # noqa: B006
+    cost: Measure = "multiplications",
+    precision: Precision = "float32",
+    latencies: Path | None = None,
+    samples: int = 4,
     step: int = 16,
     sweeps: int = 0,
     min_gain: float = 0.1,
-    max_error: float = 0.3,
+    max_error: float | None = None,
     exclude_nodes: list[str] = [],  # noqa: B006
     exclude_patterns: list[str] = [],  # noqa: B006
     exclude_ops: list[str] = [],  # noqa: B006
     only_nodes: list[str] = [],  # noqa: B006
 ) -> ir.passes.PassBase:
+    if max_error is None:
+        max_error = 0.3 if context.data is None else 0.1
     shares = {"budget": budget, "ratio": ratio, "energy": energy, "min_gain": min_gain, "max_error": max_error}
     for name, share in shares.items():
         if not 0 <= share <= 1:
             raise InvalidOption(f"pass 'decompose': {name} is a share, 0 to 1, not {share}")
-    if step < 1 or sweeps < 0:
-        raise InvalidOption(f"pass 'decompose': step must be positive and sweeps not negative, not {step} and {sweeps}")
+    if step < 1 or sweeps < 0 or samples < 0:
+        given = f"{step}, {sweeps} and {samples}"
+        raise InvalidOption(f"pass 'decompose': step must be positive, sweeps and samples not negative, not {given}")
     rule = Policy(
         rule=policy,
         ratio=ratio,
@@ -164,13 +244,22 @@ def _build(
         step=step,
         ranks=_ranks(ranks),
         acceptance=Acceptance(max_error=max_error, min_gain=min_gain),
+        measure=cost,
     )
-    exclusions = Exclusions(nodes=exclude_nodes, patterns=exclude_patterns, ops=exclude_ops, only=only_nodes)
-    return Decompose(context, form=form, policy=rule, sweeps=sweeps, exclusions=exclusions)
+    return Decompose(
+        context,
+        form=form,
+        policy=rule,
+        clock=clock(precision, latencies),
+        sweeps=sweeps,
+        samples=samples,
+        exclusions=Exclusions(nodes=exclude_nodes, patterns=exclude_patterns, ops=exclude_ops, only=only_nodes),
+    )
 
 
 DECOMPOSE = Pass(
     name="decompose",
-    summary="Replace layers by stacks of smaller ones that compute nearly the same in fewer multiplications",
+    summary="Replace layers by stacks of smaller ones that compute nearly the same in less time",
     build=_build,
+    extras=(ENDING,),
 )

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 
+_FEW, _CHANCE = 5, 0.1
+"""Samples for each direction below which a covariance is rough, and the share of the mean variance that is added."""
+
+
 class Factoring(Protocol):
     """A kernel factored in one form."""
 
@@ -56,6 +60,15 @@ def factored(weight: Array, way: Way, rank: int, *, sweeps: int = 0, moments: Mo
     return _Split(weight, moments, way.first_axes, rank)
 
 
+def _covariance(moments: Moments | None) -> Array | None:
+    """What the layer sees; where few samples tell, some of it is put down to chance, beyond what `root_of` does."""
+    if moments is None or moments.count >= _FEW * len(moments.covariance):
+        return None if moments is None else moments.covariance
+    covariance = moments.covariance.copy()
+    np.einsum("ii->i", covariance)[:] += _CHANCE * float(np.trace(covariance)) / len(covariance)
+    return covariance
+
+
 def _scale(energy: float, moments: Moments | None) -> float:
     """What turns a share of the energy that was factored into one of the variance of the layer's output."""
     return 1.0 if moments is None or not moments.variance else energy / moments.variance
@@ -65,7 +78,8 @@ class _Split:
     def __init__(self, weight: Array, moments: Moments | None, first_axes: Sequence[int], rank: int) -> None:
         self._weight = weight
         self._unfolding = Unfolding(weight, first_axes)
-        self._factors = factor(self._unfolding, rank, root=None if moments is None else root_of(moments.covariance))
+        covariance = _covariance(moments)
+        self._factors = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
         self._scale = _scale(self._factors.total, moments)
 
     def error(self, ranks: tuple[int, ...]) -> float:
@@ -82,7 +96,7 @@ class _Split:
 class _Tucker:
     def __init__(self, weight: Array, moments: Moments | None, *, sweeps: int) -> None:
         self._weight, self._sweeps = weight, sweeps
-        self._covariance = covariance = None if moments is None else moments.covariance
+        self._covariance = covariance = _covariance(moments)
         numbers = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
         if covariance is not None:
             numbers = np.einsum("oik,ij->ojk", numbers, root_of(covariance).astype(np.float64), optimize=True)

@@ -20,13 +20,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:
     from onnxpress_plugins.decomposition.workload import Workload
+
+Precision = Literal["float32", "int8"]
+"""What layers will be run in."""
 
 BLOCK = 16
 """Channels that are computed together."""
@@ -56,6 +59,10 @@ class Job:
 class Clock(Protocol):
     """Tells how long jobs take."""
 
+    @property
+    def label(self) -> str:
+        """How it knows: measured, modelled."""
+
     def seconds(self, jobs: Sequence[Job]) -> float:
         """Seconds of one thread for these jobs, each of which takes what the one before gives."""
 
@@ -75,6 +82,11 @@ class Modelled:
     gigabyte: float = 43.32e-3
     job: float = 1.03e-6
     itemsize: int = 4
+
+    @property
+    def label(self) -> str:
+        """As `Clock` says."""
+        return "modelled"
 
     def seconds(self, jobs: Sequence[Job]) -> float:
         """As `Clock` says."""

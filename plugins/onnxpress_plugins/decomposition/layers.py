@@ -6,8 +6,6 @@ else uses: where another layer needs the weight whole, its factors would come on
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 import onnx_ir as ir
 
@@ -15,11 +13,6 @@ from onnxpress.decomposition.rewriting import kernel_of
 from onnxpress.errors import InvalidModel
 from onnxpress_plugins.constants import constant
 from onnxpress_plugins.naming import described
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.floating[Any]]
 
 
 def obstacle(node: ir.Node) -> str | None:
@@ -43,14 +36,12 @@ def obstacle(node: ir.Node) -> str | None:
     return None
 
 
-def finite_kernel(node: ir.Node) -> Array:
-    """The weight of a layer as ``(outputs, inputs, *kernel)``.
+def check_finite(node: ir.Node) -> None:
+    """Refuse a layer whose weight nothing can be made of.
 
     Raises:
         InvalidModel: It holds NaN or infinity.
     """
-    weight = kernel_of(node)
-    if not np.isfinite(weight).all():
+    if not np.isfinite(kernel_of(node)).all():
         name = "" if node.inputs[1] is None else node.inputs[1].name
         raise InvalidModel(f"the weight {name!r} of {described(node)} holds NaN or infinity")
-    return weight

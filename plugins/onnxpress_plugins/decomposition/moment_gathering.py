@@ -15,6 +15,7 @@ import numpy as np
 
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
+from onnxpress_plugins.constants import constant
 from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
@@ -41,6 +42,11 @@ class Probe:
     first_axes: tuple[int, ...]
 
     @property
+    def has_bias(self) -> bool:
+        """Whether the layer can make good what it loses on average; MatMul adds nothing."""
+        return self.node.op_type != "MatMul"
+
+    @property
     def inputs(self) -> int:
         """Input channels."""
         return layer_of(self.node).weight_shape[1]
@@ -56,18 +62,18 @@ class Moments:
     """The answer.
 
     Attributes:
-        covariance: ``(n, n)``, n inputs times the first axes of the kernel, inputs varying slowest.
-        mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``.
+        covariance: ``(n, n)``, n inputs times the first axes of the kernel, inputs varying slowest; about zero, not
+            about the mean, where no bias makes good what is lost of the mean.
+        mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``; None where no bias can
+            make use of it.
         variance: Of the layer's output, summed over its channels.
-        batch: Rows of a run: images, or rows of a matrix.
-        sizes: Sizes of the input behind its channels.
+        count: How many patches, or rows, were seen.
     """
 
     covariance: Array
-    mean: NDArray[np.float64]
+    mean: NDArray[np.float64] | None
     variance: float
-    batch: int
-    sizes: tuple[int, ...]
+    count: int
 
 
 def gather(
@@ -91,6 +97,26 @@ def gather(
         for probe in group:
             seen, spread = watched.pop(id(probe))
             yield probe, seen.moments(spread.variance())
+
+
+def moments_of(model: ir.Model, probes: Sequence[Probe], context: Context, *, memory: int) -> Iterator[Moments | None]:
+    """The moments of every probe, in their order; None for what cannot be seen: see `is_visible`."""
+    seen = gather(model, [one for one in probes if is_visible(one.node, model)], context, memory=memory, limit=None)
+    for probe in probes:
+        yield next(seen)[1] if is_visible(probe.node, model) else None
+
+
+def is_visible(node: ir.Node, model: ir.Model) -> bool:
+    """Whether what a layer sees can be gathered, and is all that counts.
+
+    Values inside subgraphs cannot be had from a run.  A layer whose bias is computed has nothing that takes up what is
+    lost on average, and a Gemm may transpose its input, or scale its output.
+    """
+    turned = node.attributes.get_int("transA", 0) or node.attributes.get_float("alpha", 1.0) != 1.0
+    bias = node.inputs[2] if len(node.inputs) > 2 else None
+    tensor = constant(bias)
+    adds_row = bias is None or (tensor is not None and tensor.size in (1, *tensor.shape[-1:]))
+    return node.graph is model.graph and not turned and adds_row
 
 
 def _groups(probes: Sequence[Probe], memory: int) -> Iterator[list[Probe]]:
@@ -141,23 +167,20 @@ class _Inputs:
     """Watches the input of a layer."""
 
     def __init__(self, probe: Probe) -> None:
-        self._is_matrix = not probe.windows
+        self._is_matrix, self._has_bias = not probe.windows, probe.has_bias
         self._moments = PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes)
-        self._batch, self._sizes = 0, ()
 
     def add(self, sample: Array) -> None:
         rows = sample.reshape(-1, sample.shape[-1]) if self._is_matrix else sample
-        self._batch, self._sizes = len(rows), rows.shape[2:]
         self._moments.add(rows.T[None] if self._is_matrix else rows)
 
     def moments(self, variance: float) -> Moments:
         mean = self._moments.mean()
         return Moments(
-            covariance=self._moments.covariance(),
-            mean=mean[:, 0] if self._is_matrix else mean,
+            covariance=self._moments.covariance(centred=self._has_bias),
+            mean=None if not self._has_bias else mean[:, 0] if self._is_matrix else mean,
             variance=variance,
-            batch=self._batch,
-            sizes=self._sizes,
+            count=self._moments.count,
         )
 
 

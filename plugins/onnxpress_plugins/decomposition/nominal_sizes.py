@@ -1,29 +1,34 @@
 """Sizes of every tensor once what only the run decides has a size, so that layers can be compared.
 
-The batch is taken to be one sample, every other dynamic dimension of an input `NOMINAL`, and ONNX infers the rest.
-Where it cannot, the same is taken for the dimensions of the tensor itself.
+The batch is taken to be one sample, every other dynamic dimension of an input is that of a sample, if there are data,
+and `NOMINAL` otherwise, and ONNX infers the rest.  Where it cannot, `NOMINAL` is taken for the dimensions of the tensor
+itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel
 from onnxpress.verify import infer_shapes
 
+if TYPE_CHECKING:
+    from onnxpress.kinds import Array, Dataset
+
 NOMINAL = 224
 
 Sizes = Callable[[ir.Value | None], "tuple[int, ...] | None"]
 
 
-def nominal_sizes(model: ir.Model) -> Sizes:
+def nominal_sizes(model: ir.Model, data: Dataset | None = None) -> Sizes:
     """A function that gives the sizes of a value of `model`, None where not even their number is known."""
-    copy = model.clone()
+    copy, sample = model.clone(), next(iter(data), {}) if data is not None else {}
     for value in copy.graph.inputs:
         if value.shape is not None:
-            value.shape = ir.Shape(_fixed(value.shape))
+            value.shape = ir.Shape(_fixed(value.shape, sample.get(value.name or "")))
     for node in copy.graph.all_nodes():
         for value in node.outputs:
             value.shape = None
@@ -48,5 +53,9 @@ def _values(graph: ir.Graph) -> list[ir.Value]:
     return [*graph.inputs, *graph.initializers.values(), *(value for node in graph for value in node.outputs)]
 
 
-def _fixed(shape: ir.Shape) -> tuple[int, ...]:
-    return tuple(size if isinstance(size, int) else NOMINAL if axis else 1 for axis, size in enumerate(shape))
+def _fixed(shape: ir.Shape, sample: Array | None = None) -> tuple[int, ...]:
+    sizes = (NOMINAL,) * len(shape) if sample is None or sample.ndim != len(shape) else sample.shape
+    return tuple(
+        size if isinstance(size, int) else otherwise if axis else 1
+        for axis, (size, otherwise) in enumerate(zip(shape, sizes, strict=True))
+    )

@@ -71,11 +71,21 @@ class PatchMoments:
         """What each tap of the kernel sees on average, ``(inputs, *kernel)``."""
         return self._sums / max(self._outputs, 1)
 
-    def covariance(self) -> Array:
-        """S, ``(n, n)``, inputs varying slowest."""
+    @property
+    def count(self) -> int:
+        """How many patches there were."""
+        return self._outputs
+
+    def covariance(self, *, centred: bool = True) -> Array:
+        """S, ``(n, n)``, inputs varying slowest; about the mean, or else about zero."""
+        total = max(self._outputs, 1) * prod(
+            window.kernel for at, window in enumerate(self._windows) if at in self._rest
+        )
+        if not centred:
+            return self._squares / total
         mean = self.mean().transpose([0, *(axis + 1 for axis in (*self._first, *self._rest))])
         taps = mean.reshape(len(self._squares), -1).astype(self._squares.dtype)
-        return self._squares / (max(self._outputs, 1) * taps.shape[1]) - taps @ taps.T / taps.shape[1]
+        return self._squares / total - taps @ taps.T / taps.shape[1]
 
     def _patches(self, data: Array, sights: Sequence[Array]) -> Iterator[Array]:
         """Patches as columns, each times the root of how often it is seen."""

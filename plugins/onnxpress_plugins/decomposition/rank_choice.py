@@ -1,20 +1,20 @@
 """Which stack each layer becomes, by one of six rules.
 
-    ratio     the least error that a share of the layer's multiplications buys
+    ratio     the least error that a share of the layer's cost buys
     energy    the cheapest stack whose relative error is small enough
     evbmf     as many ranks as stand above noise (Nakajima et al. 2013)
     amct      what AMCT does (`amct_rule`)
     ranks     what the user says, and nothing else
-    budget    a share of the multiplications of all layers together, spent where it lowers the sum of errors most
+    budget    a share of the cost of all layers together, spent where it lowers the sum of errors most
 
-Ranks that the user gives for a layer go before any rule.  Neither they nor those of `amct` are judged; all others must
-pass the test of `acceptance`, which a budget takes into account beforehand.
+Cost is multiplications or time.  Ranks that the user gives for a layer go before any rule.  Neither they nor those of
+`amct` are judged; all others must pass the test of `acceptance`, which a budget takes into account beforehand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import sqrt
 from typing import Literal
 
@@ -22,24 +22,18 @@ import onnx_ir as ir
 
 from onnxpress.decomposition.budget import Choice, allocate
 from onnxpress.decomposition.noise_ranks import evbmf
-from onnxpress.errors import InvalidOption
 from onnxpress.records import Notes
 from onnxpress_plugins.decomposition import amct_rule
 from onnxpress_plugins.decomposition.acceptance import Acceptance
-from onnxpress_plugins.decomposition.candidates import Candidate, Option
-from onnxpress_plugins.layer_selection import last_word
+from onnxpress_plugins.decomposition.candidates import COSTS, Candidate, Costs, Measure, Option
 
 Rule = Literal["ratio", "energy", "evbmf", "amct", "ranks", "budget"]
 
-TOO_SMALL = "it is too small: no stack of smaller layers saves enough multiplications"
+Sensitivities = Mapping[ir.Node, float]
+"""What a layer's squared error counts for; 1 where nothing is known."""
 
-Costs = Callable[[Candidate, "Option | None"], float]
-"""What a layer costs at an option, or as it is, in any one unit."""
-
-
-def multiplications(candidate: Candidate, option: Option | None) -> float:
-    """The cost that is known without running anything."""
-    return candidate.macs if option is None else option.macs
+_FELT = 1e-6
+"""Least squared error whose effect on the network's output is told from rounding."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +48,7 @@ class Policy:
         step: For `evbmf`: what ranks are rounded up to multiples of.
         ranks: Layers, as `layer_selection` has it, and their ranks.
         acceptance: What a stack must keep to.
-        costs: What layers cost.
-        measure: What `costs` counts.
-        sensitivities: What a layer's error counts for in the budget; 1 where nothing is known.
+        measure: What is meant by cost.
     """
 
     rule: Rule = "budget"
@@ -66,100 +58,107 @@ class Policy:
     step: int = 16
     ranks: Sequence[tuple[str, tuple[int, ...]]] = ()
     acceptance: Acceptance
-    costs: Costs = multiplications
-    measure: str = "multiplications"
-    sensitivities: Mapping[ir.Node, float] = field(default_factory=dict)
+    measure: Measure = "multiplications"
 
     @property
     def needs_all_ranks(self) -> bool:
         """Whether a rank may be asked for that saves nothing."""
-        return self.rule in ("evbmf", "amct", "ranks") or bool(self.ranks)
+        return self.rule in ("evbmf", "amct")
+
+    @property
+    def costs(self) -> Costs:
+        """What is meant by cost, as a function."""
+        return COSTS[self.measure]
 
 
-def choose(candidates: Sequence[Candidate], policy: Policy, notes: Notes) -> list[Option | str]:
+def choose(
+    candidates: Sequence[Candidate], policy: Policy, sensitivities: Sensitivities, notes: Notes
+) -> list[Option | str]:
     """The stack of each candidate, or why it stays as it is.
 
     Args:
         candidates: Layers that can be replaced, in the order of the graph.
         policy: The rule.
+        sensitivities: What errors count for in the budget.
         notes: Where to say that a budget cannot be met.
-
-    Raises:
-        InvalidOption: Ranks that the user gives do not fit a layer.
     """
-    given = [_by_hand(candidate, policy) for candidate in candidates]
-    left = [candidate for candidate, own in zip(candidates, given, strict=True) if own is None]
-    ruled = iter(_budgeted(left, policy, notes) if policy.rule == "budget" else [_alone(one, policy) for one in left])
-    return [next(ruled) if own is None else own for own in given]
+    ruled = [candidate for candidate in candidates if not candidate.prospect.is_given]
+    if policy.rule == "budget":
+        found = iter(_budgeted(ruled, policy, sensitivities, notes))
+    else:
+        found = iter([_alone(candidate, policy) for candidate in ruled])
+    return [one.options[-1] if one.prospect.is_given else next(found) for one in candidates]
 
 
-def _by_hand(candidate: Candidate, policy: Policy) -> Option | None:
-    """What the user says of a layer: of all stacks with these ranks, the one that errs least."""
-    ranks = last_word(policy.ranks, candidate.node)
-    if ranks is None:
+def trial(candidate: Candidate, policy: Policy) -> Option | None:
+    """An option of about the cost that the budget aims for, whose error can be felt; None if there is nothing to weigh.
+
+    Of a layer that loses nothing, and of one that stays as it is, the error need not be weighed.
+    """
+    felt = [option for option in _usable(candidate, policy) if option.error > _FELT]
+    most = policy.budget * policy.costs(candidate)
+    if candidate.prospect.is_given or not felt:
         return None
-    full = {way: way.full_ranks(candidate.layer) for way in candidate.factorings}
-    fitting = [
-        candidate.option(way, ranks)
-        for way, most in full.items()
-        if len(most) == len(ranks) and all(1 <= rank <= highest for rank, highest in zip(ranks, most, strict=True))
-    ]
-    if not fitting:
-        known = " or ".join(dict.fromkeys("x".join(map(str, most)) for most in full.values()))
-        raise InvalidOption(f"ranks: {candidate.layer.name!r} has ranks up to {known}, not {'x'.join(map(str, ranks))}")
-    return min(fitting, key=lambda option: (option.error, option.macs))
+    return max((option for option in felt if policy.costs(option) <= most), key=policy.costs, default=felt[0])
 
 
 def _alone(candidate: Candidate, policy: Policy) -> Option | str:
     """What a rule that looks at one layer makes of it."""
     if policy.rule == "amct":
         return amct_rule.decide(candidate)
-    if policy.rule == "ranks":
-        return "no ranks are given for it"
     if not candidate.options:
-        return TOO_SMALL
-    option = _RULES[policy.rule](candidate, policy)
-    return "no stack fits its share" if option is None else _objection(candidate, option, policy) or option
+        return _too_slow(policy)
+    found = _RULES[policy.rule](candidate, policy)
+    return found if isinstance(found, str) else _objection(candidate, found, policy) or found
 
 
-def _of_ratio(candidate: Candidate, policy: Policy) -> Option | None:
-    most = policy.ratio * policy.costs(candidate, None)
-    affordable = [option for option in candidate.options if policy.costs(candidate, option) <= most]
-    return min(affordable, key=lambda option: option.error, default=None)
+def _too_slow(policy: Policy) -> str:
+    return f"no stack of smaller layers saves {policy.acceptance.min_gain:.0%} of its time"
 
 
-def _of_energy(candidate: Candidate, policy: Policy) -> Option | None:
-    """The cheapest that is true enough; if none is, the truest, to be told how true."""
-    true = [option for option in candidate.options if option.error <= policy.energy**2]
-    return min(true or candidate.options[-1:], key=lambda option: policy.costs(candidate, option))
+def _of_ratio(candidate: Candidate, policy: Policy) -> Option | str:
+    most = policy.ratio * policy.costs(candidate)
+    affordable = [option for option in candidate.options if policy.costs(option) <= most]
+    return affordable[-1] if affordable else f"no stack costs {policy.ratio:.0%} of its {policy.measure} or less"
 
 
-def _of_noise(candidate: Candidate, policy: Policy) -> Option | None:
+def _of_energy(candidate: Candidate, policy: Policy) -> Option | str:
+    found = next((option for option in candidate.options if option.error <= policy.energy**2), None)
+    least = sqrt(candidate.options[-1].error)
+    return found or f"what is quicker makes an error of {least:.1%} or more, and {policy.energy:.1%} is to be kept to"
+
+
+def _of_noise(candidate: Candidate, policy: Policy) -> Option | str:
     found = []
     for way, factoring in candidate.factorings.items():
         most = way.full_ranks(candidate.layer)
         ranks = [max(-(-rank // policy.step), 1) * policy.step for rank in factoring.noise_ranks(evbmf)]
         found.append(candidate.option(way, tuple(map(min, ranks, most))))
-    return min(found, key=lambda option: policy.costs(candidate, option), default=None)
+    return min(found, key=policy.costs)
 
 
-_RULES: Mapping[Rule, Callable[[Candidate, Policy], Option | None]] = {
+_RULES: Mapping[Rule, Callable[[Candidate, Policy], Option | str]] = {
     "ratio": _of_ratio,
     "energy": _of_energy,
     "evbmf": _of_noise,
 }
 
 
-def _budgeted(candidates: Sequence[Candidate], policy: Policy, notes: Notes) -> list[Option | str]:
-    """What the budget of all layers gives each; layers without a cheaper stack are not part of it."""
-    usable = [[own for own in one.options if _objection(one, own, policy) is None] for one in candidates]
-    layers = [_choices(one, own, policy) for one, own in zip(candidates, usable, strict=True)]
-    total = sum(policy.costs(one, None) for one in candidates if one.options)
-    fixed = sum(policy.costs(one, None) for one in candidates if not one.options)
+def _budgeted(
+    candidates: Sequence[Candidate], policy: Policy, sensitivities: Sensitivities, notes: Notes
+) -> list[Option | str]:
+    """What the budget of all layers gives each; layers without a quicker stack are not part of it."""
+    usable = [_usable(one, policy) for one in candidates]
+    layers = [
+        _choices(one, own, policy, sensitivities.get(one.node, 1.0))
+        for one, own in zip(candidates, usable, strict=True)
+    ]
+    total = sum(policy.costs(one) for one in candidates if one.options)
+    fixed = sum(policy.costs(one) for one in candidates if not one.options)
     least = sum(min(choice.cost for choice in own) for own in layers) - fixed
     if least > policy.budget * total:
         notes.warn(
-            f"layers that can be decomposed cost at least {least / total:.0%} of what they did, "
+            f"layers that can be decomposed keep at least {least / total:.0%} of their {policy.measure}, "
             f"not {policy.budget:.0%}, for cheaper stacks err too much; raise 'max_error' if they may"
         )
     chosen = allocate(layers, max(least, policy.budget * total) + fixed)
@@ -168,19 +167,21 @@ def _budgeted(candidates: Sequence[Candidate], policy: Policy, notes: Notes) -> 
     ]
 
 
-def _choices(candidate: Candidate, usable: Sequence[Option], policy: Policy) -> list[Choice]:
-    weight = policy.sensitivities.get(candidate.node, 1.0)
-    dense = Choice(policy.costs(candidate, None), 0.0)
-    return [dense, *(Choice(policy.costs(candidate, option), weight * option.error) for option in usable)]
+def _usable(candidate: Candidate, policy: Policy) -> list[Option]:
+    return [option for option in candidate.options if _objection(candidate, option, policy) is None]
+
+
+def _choices(candidate: Candidate, usable: Sequence[Option], policy: Policy, weight: float) -> list[Choice]:
+    dense = Choice(policy.costs(candidate), 0.0)
+    return [dense, *(Choice(policy.costs(option), weight * option.error) for option in usable)]
 
 
 def _why_dense(candidate: Candidate, policy: Policy) -> str:
     if not candidate.options:
-        return TOO_SMALL
+        return _too_slow(policy)
     reasons = [_objection(candidate, option, policy) for option in candidate.options]
     return (all(reasons) and reasons[-1]) or "the budget is better kept by other layers"
 
 
 def _objection(candidate: Candidate, option: Option, policy: Policy) -> str | None:
-    dense, replaced = policy.costs(candidate, None), policy.costs(candidate, option)
-    return policy.acceptance.objection(error=sqrt(option.error), dense=dense, replaced=replaced, measure=policy.measure)
+    return policy.acceptance.objection(error=sqrt(option.error), dense=candidate.seconds, replaced=option.seconds)

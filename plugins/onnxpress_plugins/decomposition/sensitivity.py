@@ -7,7 +7,7 @@ layer; the budget (`onnxpress.decomposition.budget`) weighs errors with that rat
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,43 @@ import numpy as np
 from onnxpress.data.feeding import batches
 from onnxpress.data.fitting import Chunk
 from onnxpress.errors import InvalidData
+from onnxpress.naming import Names
 from onnxpress.runtime import Session
+from onnxpress_plugins.decomposition.candidates import Candidate, Option
+from onnxpress_plugins.decomposition.replacing import replace_layer
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from onnxpress.kinds import Array, Context, Feeds
+
+
+def sensitivities(
+    model: ir.Model, trials: Sequence[tuple[Candidate, Option]], context: Context, *, samples: int
+) -> dict[ir.Node, float]:
+    """What an error of each layer does to the outputs of the network: squared error there over squared error here.
+
+    Args:
+        model: The model; it is not changed.
+        trials: Layers, each with the option that is tried, which must err.
+        context: Where samples, progress and the number of threads come from.
+        samples: How many samples to run.
+
+    Raises:
+        InvalidData: There are no samples, or no float output varies over them.
+        InvalidModel: onnxruntime rejects the model.
+    """
+    variants = (_variant(model, candidate, option) for candidate, option in trials)
+    shifts = output_shifts(model, variants, context, count=len(trials), samples=samples)
+    return {one.node: shift / option.error for (one, option), shift in zip(trials, shifts, strict=True)}
+
+
+def _variant(model: ir.Model, candidate: Candidate, option: Option) -> ir.Model:
+    """The model with one layer replaced."""
+    copy = model.clone()
+    nodes = zip(model.graph.all_nodes(), copy.graph.all_nodes(), strict=True)
+    replace_layer(next(twin for node, twin in nodes if node is candidate.node), candidate, option, Names(copy))
+    return copy
 
 
 def output_shifts(

@@ -1,7 +1,7 @@
 """A clock that asks onnxruntime (`latency` says why, and what for).
 
-What is timed is built as a model of its own, with weights drawn from a generator, and run by one thread, which is the
-caller's, so that its CPU time is that of the model.  What was measured stays in memory and, if a file is named, in that
+What is timed is built as a model of its own (`timed_models`) and run by one thread, which is the caller's, so that its
+CPU time is that of the model.  What was measured stays in memory and, if a file is named, in that
 file for later runs: JSON, with the processor and the version of onnxruntime that it holds for; of another machine
 nothing is taken.
 """
@@ -20,8 +20,8 @@ import onnx_ir as ir
 from onnxpress.errors import InvalidData
 from onnxpress.files import atomic
 from onnxpress.runtime import Session
-from onnxpress_plugins.constants import initializer
-from onnxpress_plugins.decomposition.latency import Job
+from onnxpress_plugins.decomposition.latency import INT8, Clock, Job, Modelled, Precision
+from onnxpress_plugins.decomposition.timed_models import model_of
 
 _RUNS, _SECONDS = 5, 0.1
 """Least number of timed runs, and the CPU time to spend on more."""
@@ -29,20 +29,37 @@ _RUNS, _SECONDS = 5, 0.1
 _CPU_INFO = Path("/proc/cpuinfo")
 
 
+def clock(precision: Precision, path: Path | None) -> Clock:
+    """The clock that keeps its measurements in a file; without a file the model, which gives the same everywhere.
+
+    Raises:
+        InvalidData: `path` is no file of measurements.
+    """
+    if path is not None:
+        return Measured(path, precision=precision)
+    return INT8 if precision == "int8" else Modelled()
+
+
 class Measured:
     """The clock.
 
     Args:
         path: Where measurements are kept, and looked up; None keeps them in memory.
+        precision: What is timed: layers in float, or between the nodes that quantise them.
 
     Raises:
         InvalidData: `path` is no file of measurements.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None, *, precision: Precision = "float32") -> None:
+        self._path, self._precision = path, precision
         self._machine = machine()
         self._known = {} if path is None else _load(path, self._machine)
+
+    @property
+    def label(self) -> str:
+        """As `Clock` says."""
+        return "measured"
 
     def seconds(self, jobs: Sequence[Job]) -> float:
         """CPU seconds of one thread, the least of several runs.
@@ -50,9 +67,9 @@ class Measured:
         Raises:
             InvalidModel: onnxruntime rejects the jobs.
         """
-        key = "; ".join(map(_spelt, jobs))
+        key = "; ".join([*map(_spelt, jobs), *["int8"] * (self._precision == "int8")])
         if key not in self._known:
-            self._known[key] = _measure(_model(jobs))
+            self._known[key] = _measure(model_of(jobs, self._precision))
             if self._path is not None:
                 with atomic(self._path) as staged:
                     staged.write_text(json.dumps({"machine": self._machine, "seconds": self._known}, indent=1) + "\n")
@@ -84,7 +101,11 @@ def _measure(model: ir.Model) -> float:
     session = Session(model, optimize=True, threads=1)
     (port,) = session.inputs
     shape = tuple(size for size in port.shape or () if isinstance(size, int))
-    feeds = {port.name: np.random.default_rng(0).standard_normal(shape, np.float32)}
+    random = np.random.default_rng(0)
+    is_float = port.dtype == "float32"
+    feeds = {
+        port.name: random.standard_normal(shape, np.float32) if is_float else random.integers(0, 256, shape, np.uint8)
+    }
     session.run(feeds)
     least, spent, runs = float("inf"), 0.0, 0
     while runs < _RUNS or spent < _SECONDS:
@@ -93,41 +114,6 @@ def _measure(model: ir.Model) -> float:
         took = time.thread_time() - start
         least, spent, runs = min(least, took), spent + took, runs + 1
     return least
-
-
-def _model(jobs: Sequence[Job]) -> ir.Model:
-    first = jobs[0]
-    shape = (first.repeats, first.weight_shape[1], *first.sizes_in)
-    data = ir.Value(name="x", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape(shape))
-    graph = ir.Graph([data], [], nodes=[], opset_imports={"": 17}, name="stack")
-    value, random = data, np.random.default_rng(0)
-    for number, job in enumerate(jobs):
-        shape = job.weight_shape if job.sizes_in else job.weight_shape[::-1]
-        weight = initializer(graph, f"w{number}", random.standard_normal(shape, np.float32))
-        graph.append(_node(job, [value, weight]))
-        value = graph[-1].outputs[0]
-        value.name = f"y{number}"
-    value.type = data.type
-    graph.outputs.append(value)
-    return ir.Model(graph, ir_version=10)
-
-
-def _node(job: Job, inputs: Sequence[ir.Value]) -> ir.Node:
-    if not job.sizes_in:
-        return ir.node("MatMul", inputs)
-    pads = [_padding(job, axis) for axis in range(len(job.sizes_in))]
-    attributes = {
-        "strides": job.strides,
-        "dilations": job.dilations,
-        "pads": [pad // 2 for pad in pads] + [pad - pad // 2 for pad in pads],
-    }
-    return ir.node("Conv", inputs, attributes=attributes)
-
-
-def _padding(job: Job, axis: int) -> int:
-    """Zeros that give an axis its size; where they lie takes no time."""
-    reach = (job.weight_shape[axis + 2] - 1) * job.dilations[axis] + 1
-    return max((job.sizes_out[axis] - 1) * job.strides[axis] + reach - job.sizes_in[axis], 0)
 
 
 def _spelt(job: Job) -> str:

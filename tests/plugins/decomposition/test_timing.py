@@ -11,6 +11,7 @@ from onnxpress.errors import InvalidData
 from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition import timing
 from onnxpress_plugins.decomposition.latency import Job
+from onnxpress_plugins.decomposition.timed_models import model_of
 from onnxpress_plugins.decomposition.timing import Measured, machine
 
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
@@ -27,7 +28,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     ("jobs", "taken", "given"), [([CONV, NEXT], (2, 4, 9, 8), (2, 3, 5, 8)), ([MATRIX], (7, 4), (7, 6))]
 )
 def test_the_model_has_the_sizes_of_the_jobs(jobs: list[Job], taken: tuple[int, ...], given: tuple[int, ...]) -> None:
-    session = Session(timing._model(jobs), threads=1)
+    session = Session(model_of(jobs, "float32"), threads=1)
     assert (session.inputs[0].shape, session.outputs[0].shape) == (taken, given)
 
 
