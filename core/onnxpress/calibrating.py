@@ -10,6 +10,7 @@ from typing import Any
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
+from onnxpress.files import check_place
 from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
 from onnxpress.measuring.sources import open_samples, reading
 from onnxpress.model_sources import find_frontend, load
@@ -19,7 +20,7 @@ from onnxpress.records import Run
 from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import ports
-from onnxpress.workflow import RecipeLike
+from onnxpress.workflow import RecipeLike, tell_origin
 
 
 def calibrate(
@@ -80,16 +81,15 @@ def calibrate(
     check(chosen, registry)
     reader = find_frontend(source, registry, frontend)
     (load_options,) = share(options, reading(reader))
+    for path in (record, ranges):
+        if path is not None:
+            check_place(path)
     before = load(source, reader, load_options, progress)
     chosen, warnings = fitted(chosen, registry, step_options=step_options or {}, config=config, model=before)
     samples = open_samples(data, ports(before.graph.inputs), preprocessing, random_data)
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
     after, run = transform(before, chosen, registry, context)
-    run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
-    run.warnings += [*warnings, *before.meta.get(WARNINGS_KEY, [])]
-    if samples is not None:
-        run.random_data = samples.is_random
-        run.warnings += samples.notes
+    tell_origin(run, source, before, samples, warnings)
     if record is not None:
         run.files += [str(file) for file in registry.get(Backend, "amct-record").emit(after, record)]
         run.warnings += after.meta.get(WARNINGS_KEY, [])

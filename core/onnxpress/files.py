@@ -36,6 +36,21 @@ def staging(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_place(path: Path) -> None:
+    """Make sure that `path` can be written, before what is to be written is made; nothing is left there.
+
+    Raises:
+        OnnxpressError: As `staging`.
+    """
+    folder = path.absolute().parent
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    with staging(folder):
+        pass
+    with contextlib.suppress(OSError):  # another process has put something there meanwhile
+        for parent in missing:
+            parent.rmdir()
+
+
 def remove_staged(folders: Iterable[Path], process: int) -> None:
     """Delete what a process that is dead had staged in `folders`."""
     for folder in folders:

@@ -167,12 +167,16 @@ class Backend(Kind):
             stands for a folder: a path that ends in a slash, that has no suffix, or where a folder is already.
         extras: Endings of files that are written beside the model and are no part of it, so that they do not count
             for its size.
+        check: ``check(model, path, *, options...)`` raises what `emit` would raise in the end whatever passes do, and
+            is called before they run, with the model as it was read.  It takes those options of `emit` that matter to
+            it; it is cheap, changes nothing and writes nothing.  None: nothing is known so early.
     """
 
     label: ClassVar[str] = "backend"
     emit: Callable[..., Sequence[Path]]
     suffixes: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    check: Callable[..., None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel, InvalidPlugin, reason
-from onnxpress.kinds import Context, Dataset, Frontend, Kind, Pass
+from onnxpress.kinds import Backend, Context, Dataset, Frontend, Kind, Pass
 from onnxpress.options import bind, schema
 from onnxpress.records import Notes
 from onnxpress.registry import HOOKS, Registry
@@ -117,3 +117,7 @@ def _check_offer(owner: str, item: Kind) -> None:
             schema(getattr(item, field))
     if isinstance(item, Frontend) and item.reference is not None and schema(item.reference) != schema(item.load):
         raise InvalidPlugin(f"{owner}: 'reference' must have the same options as 'load'")
+    if isinstance(item, Backend) and item.check is not None:
+        for option in schema(item.check):
+            if option not in schema(item.emit):
+                raise InvalidPlugin(f"{owner}: option {option.name!r} of 'check' must be one of 'emit', too")

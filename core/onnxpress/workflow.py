@@ -11,6 +11,7 @@ from onnxpress import __version__, model_files
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
+from onnxpress.files import check_place
 from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
@@ -22,7 +23,7 @@ from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import Session, ports
-from onnxpress.writing import write
+from onnxpress.writing import check_ahead, write
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -145,7 +146,11 @@ def compress(
     chosen = configured(find(recipe), registry, step_options=step_options or {}, target=target, config=config)
     check(chosen, registry)
     classes = labels_of(labels)
+    if path is not None:
+        check_place(path)
     before = load(source, reader, load_options, progress)
+    if path is not None and writer is not None:
+        check_ahead(before, path, writer, options=emit_options[0])
     chosen, warnings = fitted(chosen, registry, step_options=step_options or {}, config=config, model=before)
     inputs = ports(before.graph.inputs)
     samples = open_samples(data, inputs, preprocessing, random_data)
@@ -154,11 +159,7 @@ def compress(
     folder = _reproducer_folder(reproducer, path)
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
     after.producer_name, after.producer_version = "onnxpress", __version__
-    run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
-    run.warnings += [*warnings, *before.meta.get(WARNINGS_KEY, [])]
-    if samples is not None:
-        run.random_data = samples.is_random
-        run.warnings += samples.notes
+    tell_origin(run, source, before, samples, warnings)
     if tests is not None:
         run.comparison = _compare(before, after, tests, classes, threads, progress)
     if bench:
@@ -173,6 +174,23 @@ def compress(
     else:
         run.size_after = model_files.file_size(after)
     return Result(model=after, run=run)
+
+
+def tell_origin(run: Run, source: Any, model: ir.Model, samples: Samples | None, warnings: Iterable[str]) -> None:
+    """Write into a run what went into it, and what the user must know of that.
+
+    Args:
+        run: The run.
+        source: What the user gave.
+        model: What was read from it.
+        samples: What was calibrated on.
+        warnings: Sentences on the recipe.
+    """
+    run.source = str(source) if isinstance(source, (str, Path)) else type(source).__name__
+    run.warnings += [*warnings, *model.meta.get(WARNINGS_KEY, [])]
+    if samples is not None:
+        run.random_data = samples.is_random
+        run.warnings += samples.notes
 
 
 def _compare(

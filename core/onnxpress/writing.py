@@ -18,12 +18,30 @@ from typing import TYPE_CHECKING, Any
 from onnxpress.errors import OnnxpressError
 from onnxpress.files import publish_all, size, staging
 from onnxpress.kinds import Backend, Pass
+from onnxpress.options import schema
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
     from onnxpress.records import Run
     from onnxpress.registry import Registry
+
+
+def check_ahead(model: ir.Model, path: Path, writer: Backend, *, options: Mapping[str, Any]) -> None:
+    """Refuse what could not be written in the end, while nothing slow has been done.
+
+    Args:
+        model: As it was read, before any pass.
+        path: Where it will go.
+        writer: What will write it.
+        options: Those of the backend.
+
+    Raises:
+        OnnxpressError: What the backend would raise in the end.
+    """
+    if writer.check is not None:
+        taken = {option.name for option in schema(writer.check)}
+        writer.check(model, path, **{name: value for name, value in options.items() if name in taken})
 
 
 def write(

@@ -90,6 +90,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
             "--report writes .json or .txt, not 'r.html'",
         ),
         (["convert", "{model}", "-o", "o.txt", "--backend", "onnx", "--report", "o.txt"], 2, "are the same file"),
+        (["convert", "absent.onnx", "-o", "o.onnx", "--report", "/proc/r.txt"], 1, "cannot write in /proc: "),
+        (["simulate", "absent.onnx", "--random-data", "-o", "/proc/r.npz"], 1, "cannot write in /proc: "),
         (["compress", "{model}", "--data", "{model}.npz", "--set", "*.exclude_nodes=zz"], 2, "'zz'"),
         (["compress", "{model}", "--set", "calibrate"], 2, "--set takes PASS.OPTION=VALUE"),
         (["compress", "{model}", "--set", "calibrat.x=1"], 2, "no pass for 'calibrat.x'"),

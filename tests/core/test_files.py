@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from onnxpress.errors import OnnxpressError
-from onnxpress.files import atomic, publish, publish_all, size, staging
+from onnxpress.files import atomic, check_place, publish, publish_all, size, staging
 
 
 def names(folder: Path) -> list[str]:
@@ -59,6 +59,23 @@ def test_a_place_that_is_a_file_is_one_sentence(tmp_path: Path):
     with pytest.raises(OnnxpressError) as caught, atomic(tmp_path / "file" / "out.txt"):
         raise AssertionError("never reached")
     assert str(caught.value) == f"cannot write in {tmp_path / 'file'}: File exists"
+
+
+@pytest.mark.parametrize("place", ["out.txt", "deep/er/out.txt"])
+def test_a_place_is_checked_without_a_trace(tmp_path: Path, place: str):
+    check_place(tmp_path / place)
+    assert names(tmp_path) == []
+
+
+def test_a_place_is_refused_early_with_the_sentence_of_the_end(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file" / "out.txt", tmp_path / "file" / "deep" / "out.txt", Path("/proc/out.txt")):
+        with pytest.raises(OnnxpressError) as early:
+            check_place(path)
+        with pytest.raises(OnnxpressError) as late, atomic(path):
+            raise AssertionError("never reached")
+        assert str(early.value) == str(late.value)
+    assert names(tmp_path) == ["file"]
 
 
 def test_a_file_never_takes_the_place_of_a_folder(tmp_path: Path):

@@ -14,7 +14,7 @@ import onnxpress_frontends
 import onnxpress_plugins
 from onnxpress import hookimpl
 from onnxpress.errors import Conflict, InvalidModel, InvalidOption, InvalidPlugin, UnknownName
-from onnxpress.kinds import Context, Frontend, Observer, Pass
+from onnxpress.kinds import Backend, Context, Frontend, Observer, Pass
 from onnxpress.testing import apply, assert_equivalent, check_plugin, model
 
 SCALE = "agraph (float[N,4] x) => (float[N,4] y) <float[4] w = {1,2,3,4}> { y = Mul(x, w) }"
@@ -199,6 +199,22 @@ class TestCheckPlugin:
         with pytest.raises(InvalidPlugin) as caught:
             check_plugin(plugin("onnxpress_frontends", reader))
         assert str(caught.value) == "frontend 'f': 'reference' must have the same options as 'load'"
+
+    @pytest.mark.parametrize("emit_default", [None, 17])
+    def test_a_check_with_other_options_than_emit(self, emit_default: int | None):
+        def emit(model: ir.Model, path: Path, *, opset: int | None = emit_default) -> list[Path]:
+            raise AssertionError
+
+        def check(model: ir.Model, path: Path, *, opset: int | None = None) -> None:
+            raise AssertionError
+
+        writer = plugin("onnxpress_backends", Backend(name="b", summary="Writes.", emit=emit, check=check))
+        if emit_default is None:
+            assert check_plugin(writer) == {"backend": 1}
+            return
+        with pytest.raises(InvalidPlugin) as caught:
+            check_plugin(writer)
+        assert str(caught.value) == "backend 'b': option 'opset' of 'check' must be one of 'emit', too"
 
     def test_a_name_twice(self):
         with pytest.raises(Conflict, match=r"^pass 'rescale' is offered by both 'mine' and 'mine'"):

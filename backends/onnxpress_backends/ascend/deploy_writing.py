@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxpress.kinds import WARNINGS_KEY, Backend
+from onnxpress_backends.ascend import fixed_sizes
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -55,5 +56,6 @@ ASCEND_ONNX = Backend(
     summary="Ascend int8: AMCT's deploy model for ATC, and its fake-quant model for any runtime",
     emit=emit,
     suffixes=(_DEPLOY,),
+    check=fixed_sizes.check,
     extras=(_FAKE_QUANT, f"{_FAKE_QUANT}.data"),
 )

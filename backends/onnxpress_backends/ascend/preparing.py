@@ -8,10 +8,10 @@ from onnxpress import opset
 from onnxpress.ascend.prototypes import OPSETS
 from onnxpress.errors import UnsupportedModel
 from onnxpress.verify import infer_shapes
+from onnxpress_backends.ascend.fixed_sizes import sized
 from onnxpress_backends.ascend.sinking import join_pairs
 from onnxpress_backends.ascend.steps import DEQUANTIZE, dequantizes, quantizes, title
 from onnxpress_backends.ascend.weights import is_quantized_weight
-from onnxpress_backends.batching import with_batch
 
 _OLDEST = 11
 """The opset at which Pad learnt to pad integers."""
@@ -34,7 +34,7 @@ def prepared(model: ir.Model, *, batch: int | None = None) -> ir.Model:
         UnsupportedModel: A size is dynamic, the opset beyond ATC's, nothing quantised, or an operator computes in
             integers in a way that Ascend does not know.
     """
-    copy = model.clone() if batch is None else with_batch(model, batch)
+    copy = sized(model, batch=batch)
     if copy.functions:
         copy = ir.passes.common.InlinePass()(copy).model
     opset.at_least(copy, _OLDEST)
@@ -54,15 +54,6 @@ def _refuse(model: ir.Model) -> None:
             f"the model is at opset {version}, but ATC reads none above {OPSETS.stop - 1}; export it at opset "
             f"{OPSETS.stop - 1} or below"
         )
-    for value in model.graph.inputs:
-        sizes = [None] if value.shape is None else list(value.shape)
-        if not all(isinstance(size, int) for size in sizes):
-            only_batch = value.shape is not None and all(isinstance(size, int) for size in sizes[1:])
-            way_out = "fix its batch with --batch N" if only_batch else "fix it where the model is exported"
-            raise UnsupportedModel(
-                f"input {value.name!r} has the dynamic shape {value.shape}, but Ascend's quantised models are static; "
-                f"{way_out}"
-            )
     nodes = list(model.graph.all_nodes())
     for node in nodes:
         _refuse_operator(node)

@@ -43,15 +43,19 @@ def emit(model: ir.Model, path: Path, *, mode: SavedMode = "fake-quant", nhwc: b
     """
     from onnxpress.files import atomic
 
-    _refuse_to_replace(path)
+    check(model, path)
     inference, training = _lowered(model, mode, nhwc)
     with atomic(path) as staged:
         _save(inference, training, set(model.graph.initializers), staged)
     return [path]
 
 
-def _refuse_to_replace(path: Path) -> None:
-    """Nothing that is not part of a SavedModel gets lost, nor the folder that the user is in."""
+def check(model: ir.Model, path: Path) -> None:
+    """Nothing that is not part of a SavedModel gets lost, nor the folder that the user is in.
+
+    Raises:
+        OnnxpressError: There is a folder that is no SavedModel.
+    """
     if not path.is_dir():
         return
     if Path.cwd().is_relative_to(path.resolve()):
@@ -113,4 +117,5 @@ SAVED_MODEL = Backend(
     summary="SavedModel folders for TensorFlow and Keras, served or trained on",
     emit=emit,
     suffixes=("/",),
+    check=check,
 )

@@ -63,12 +63,32 @@ def emit(
             "precision int8 takes its scales from QuantizeLinear nodes, and the model has none; run recipe int8 with "
             "target tflite first"
         )
-    if integer_io and precision != "int8":
-        raise InvalidOption(f"option 'integer_io' goes with precision int8, not {precision}")
+    check(model, path, precision=precision, integer_io=integer_io, batch=batch)
     content = _content(model, precision, integer_io=integer_io, sparse=sparse, nhwc=nhwc, batch=batch)
     with atomic(path) as staged:
         staged.write_bytes(content)
     return [path]
+
+
+def check(
+    model: ir.Model,
+    path: Path,
+    *,
+    precision: Precision | None = None,
+    integer_io: bool = False,
+    batch: int | None = None,
+) -> None:
+    """Refuse options that contradict each other or the inputs of the model; arguments as for `emit`.
+
+    Raises:
+        InvalidOption: They do.
+    """
+    from onnxpress_backends.batching import with_batch
+
+    if integer_io and precision not in (None, "int8"):
+        raise InvalidOption(f"option 'integer_io' goes with precision int8, not {precision}")
+    if batch is not None:
+        with_batch(model, batch)
 
 
 def _content(
@@ -124,4 +144,5 @@ TFLITE = Backend(
     summary="TFLite files: float, 16 bits, int8 with the model's own scales, sparse",
     emit=emit,
     suffixes=(".tflite",),
+    check=check,
 )

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from onnxpress.errors import InvalidOption
-from onnxpress.files import atomic
+from onnxpress.files import atomic, check_place
 from onnxpress.kinds import Report
 from onnxpress.records import Run
 from onnxpress.registry import Registry
@@ -24,6 +24,7 @@ def check_report(report: Path | None, out: Path | None) -> None:
 
     Raises:
         InvalidOption: The suffix is neither ``.json`` nor ``.txt``, or the report would replace the model.
+        OnnxpressError: The place cannot be written.
     """
     if report is None:
         return
@@ -31,6 +32,7 @@ def check_report(report: Path | None, out: Path | None) -> None:
         raise InvalidOption(f"--report writes {' or '.join(_REPORTS)}, not {report.name!r}")
     if out is not None and report.absolute() == out.absolute():
         raise InvalidOption(f"--report and --out are the same file, {out}")
+    check_place(report)
 
 
 def show(run: Run, registry: Registry, *, as_json: bool, report: Path | None) -> None:

@@ -16,7 +16,7 @@ from onnxpress.ascend.simulation.profiles import Profile, find_profile
 from onnxpress.ascend.simulation.rolling_back import is_rolled_back
 from onnxpress.ascend.simulation.simulator import Simulator
 from onnxpress.errors import InvalidData, InvalidOption
-from onnxpress.files import atomic
+from onnxpress.files import atomic, check_place
 from onnxpress.kinds import Progress, Runner, Silent
 from onnxpress.measuring.comparing import Tally
 from onnxpress.measuring.matching import batch_size, match
@@ -166,3 +166,5 @@ def _check_out(out: Path | None, probes: Sequence[str]) -> None:
         raise InvalidOption("--probe names what goes into a file; give --out FILE.npz")
     if out is not None and out.suffix != ".npz":
         raise InvalidOption(f"--out is a .npz file, not {out.name!r}")
+    if out is not None:
+        check_place(out)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from onnxpress.kinds import WARNINGS_KEY, Backend
+from onnxpress_backends.ascend import fixed_sizes
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -66,4 +67,5 @@ ASCEND_PB = Backend(
     summary="quantised TensorFlow graphs (_quantized.pb) for Ascend's ATC, which TensorFlow runs too",
     emit=emit,
     suffixes=("_quantized.pb",),
+    check=fixed_sizes.check,
 )
