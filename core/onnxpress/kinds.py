@@ -181,10 +181,16 @@ class Backend(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Report(Kind):
-    """Renders what a run did."""
+    """Renders what a run did.
+
+    Attributes:
+        render: ``render(run) -> str``.
+        suffixes: Suffixes of files that are written by this report, e.g. ``(".json",)``.
+    """
 
     label: ClassVar[str] = "report"
     render: Callable[[Run], str]
+    suffixes: tuple[str, ...] = ()
 
 
 class Catalog(Protocol):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend, Progress, Runner
 from onnxpress.runtime import Session
 
@@ -39,6 +39,22 @@ def find_frontend(source: Any, registry: Registry, name: str | None = None) -> F
     lost = "".join(f"; plugin {plugin.name!r} did not load: {plugin.error}" for plugin in registry.broken)
     readable = "; ".join(f"{offer.name}: {offer.summary}" for offer in known.values())
     raise UnsupportedModel(f"no frontend reads {what} ({readable}){lost}")
+
+
+def find_frontends(sources: Sequence[Any], registry: Registry, name: str | None = None) -> list[Frontend]:
+    """The frontend of each source: the one called `name` for those that it accepts.
+
+    Raises:
+        InvalidOption: It accepts none of them.
+        UnsupportedModel: As `find_frontend`.
+    """
+    named = None if name is None else registry.get(Frontend, name)
+    if named is not None and not any(named.accepts(as_path(source)) for source in sources):
+        raise InvalidOption(f"frontend {name!r} reads none of the models; leave it out, or name another")
+    return [
+        named if named is not None and named.accepts(as_path(source)) else find_frontend(source, registry)
+        for source in sources
+    ]
 
 
 def _begins_names(path: Path) -> bool:

@@ -174,6 +174,17 @@ def test_compare(model_path: Path, data_path: Path, capsys: pytest.CaptureFixtur
     assert json.loads(capsys.readouterr().out)["outputs"][0]["max_abs"] == 0
 
 
+@pytest.mark.parametrize("command", ["compare", "bench"])
+def test_a_frontend_for_one_of_two_models(
+    command: str, model_path: Path, data_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = [command, str(model_path), str(model_path), "--data", str(data_path), "--frontend"]
+    assert _run([*arguments, "onnx"]) == 0
+    capsys.readouterr()
+    assert _run([*arguments, "tflite"]) == 2
+    assert "frontend 'tflite' reads none of the models" in capsys.readouterr().err
+
+
 def test_simulate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path, out = tmp_path / "net_deploy_model.onnx", tmp_path / "tensors.npz"
     bias = np.array([2**31 - 1, 0, 0, 0, 0])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from onnxpress import hookimpl
-from onnxpress.errors import UnsupportedModel
+from onnxpress.errors import InvalidOption, UnsupportedModel
 from onnxpress.kinds import Frontend
-from onnxpress.model_sources import find_frontend
+from onnxpress.model_sources import find_frontend, find_frontends
 from onnxpress.registry import Registry
 
 
@@ -54,6 +54,18 @@ def test_two_frontends_for_one_file(registry: Registry, tmp_path: Path) -> None:
     path.touch()
     with pytest.raises(UnsupportedModel, match=r"accepted by more than one frontend \(lists, tables\); name the one"):
         find_frontend(path, registry)
+
+
+def test_a_name_is_for_the_sources_that_it_accepts(registry: Registry, tmp_path: Path) -> None:
+    table, text = tmp_path / "a.csv", tmp_path / "a.txt"
+    for path in (table, text):
+        path.touch()
+    assert [offer.name for offer in find_frontends((table, text), registry, "tables")] == ["tables", "lists"]
+    assert [offer.name for offer in find_frontends((table, str(text)), registry, "lists")] == ["lists", "lists"]
+    with pytest.raises(UnsupportedModel, match=r"more than one frontend \(lists, tables\)"):
+        find_frontends((text, table), registry)
+    with pytest.raises(InvalidOption, match="frontend 'bare' reads none of the models; leave it out, or name another"):
+        find_frontends((table, text), registry, "bare")
 
 
 def test_none_for_it(registry: Registry, tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_its_formats_are_read_and_written(environment: Environment, tmp_path: Pa
     convert = "-m", "onnxpress.cli", "convert"
     environment.run(*convert, "model.onnx", "-o", "model.onnxtxt", cwd=tmp_path)
     assert "Mul" in (tmp_path / "model.onnxtxt").read_text()
-    environment.run(*convert, "model.onnxtxt", "-o", "again.onnx", cwd=tmp_path)
+    environment.run(*convert, "model.onnxtxt", "-o", "again.onnx", "--report", "run.csv", cwd=tmp_path)
+    assert (tmp_path / "run.csv").read_text().startswith("step,modified,seconds,")
     feeds = {"x": np.ones((2, 4), np.float32)}
     assert_equivalent(model(CHAIN), model_files.load(tmp_path / "again.onnx"), feeds, rtol=0, atol=0)
 

@@ -26,6 +26,7 @@ Examples:
 @shared_options.preprocessing
 @click.option("--runs", type=click.IntRange(min=1), help="Timed runs of each model; by default a few seconds' worth.")
 @click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Threads of onnxruntime.")
+@shared_options.frontend_of_both
 @shared_options.as_json
 def command(a: Path, b: Path | None, as_json: bool, plugin_options: dict[str, Any], **given: Any) -> None:
     """Time model A, or A against B, in onnxruntime: fixed threads, warm-up, interleaved runs.

@@ -26,6 +26,7 @@ Examples:
 @shared_options.random_data
 @shared_options.labels
 @shared_options.threads
+@shared_options.frontend_of_both
 @shared_options.as_json
 def command(
     a: Path,
@@ -35,6 +36,7 @@ def command(
     random_data: bool,
     labels: str | None,
     threads: int | None,
+    frontend: str | None,
     as_json: bool,
     plugin_options: dict[str, Any],
 ) -> None:
@@ -56,6 +58,7 @@ def command(
         random_data=random_data,
         labels=labels,
         threads=threads,
+        frontend=frontend,
         registry=Registry(),
         progress=progress(),
         **plugin_options,

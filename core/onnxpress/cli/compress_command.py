@@ -40,7 +40,7 @@ Examples:
 @shared_options.frontend
 @shared_options.backend
 @click.option("--reproducer", type=click.Path(path_type=Path), help="Folder for what reruns a step that fails.")
-@click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this .json or .txt file.")
+@shared_options.report
 @shared_options.as_json
 def command(
     model: Path,
@@ -58,8 +58,8 @@ def command(
     from onnxpress.registry import Registry
     from onnxpress.workflow import compress
 
-    check_report(report, None if out is None else Path(out))
     registry = Registry()
+    check_report(report, None if out is None else Path(out), registry)
     result = compress(
         model,
         out=out,

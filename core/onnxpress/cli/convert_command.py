@@ -33,7 +33,7 @@ Examples:
 @shared_options.frontend
 @shared_options.backend
 @click.option("--recipe", default="convert", show_default=True, metavar="NAME", help="The passes that tidy.")
-@click.option("--report", type=click.Path(path_type=Path), help="Also write the report to this .json or .txt file.")
+@shared_options.report
 @shared_options.as_json
 def command(
     model: Path,
@@ -57,8 +57,8 @@ def command(
     from onnxpress.registry import Registry
     from onnxpress.workflow import convert
 
-    check_report(report, Path(out))
     registry = Registry()
+    check_report(report, Path(out), registry)
     result = convert(
         model,
         out=out,

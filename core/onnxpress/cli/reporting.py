@@ -16,20 +16,17 @@ from onnxpress.kinds import Report
 from onnxpress.records import Run
 from onnxpress.registry import Registry
 
-_REPORTS = {".json": "json", ".txt": "text"}
 
-
-def check_report(report: Path | None, out: Path | None) -> None:
+def check_report(report: Path | None, out: Path | None, registry: Registry) -> None:
     """Refuse a report file that could not be written as asked, before anything slow is done.
 
     Raises:
-        InvalidOption: The suffix is neither ``.json`` nor ``.txt``, or the report would replace the model.
+        InvalidOption: No report has its suffix, or it would replace the model.
         OnnxpressError: The place cannot be written.
     """
     if report is None:
         return
-    if report.suffix not in _REPORTS:
-        raise InvalidOption(f"--report writes {' or '.join(_REPORTS)}, not {report.name!r}")
+    _find_report(report, registry)
     if out is not None and report.absolute() == out.absolute():
         raise InvalidOption(f"--report and --out are the same file, {out}")
     check_place(report)
@@ -40,8 +37,17 @@ def show(run: Run, registry: Registry, *, as_json: bool, report: Path | None) ->
     click.echo(registry.get(Report, "json" if as_json else "text").render(run).rstrip("\n"))
     if report is not None:
         with atomic(report) as staged:
-            staged.write_text(registry.get(Report, _REPORTS[report.suffix]).render(run), encoding="utf-8")
+            staged.write_text(_find_report(report, registry).render(run), encoding="utf-8")
         click.echo(f"report: {report}", err=True)
+
+
+def _find_report(path: Path, registry: Registry) -> Report:
+    offers = registry.all(Report).values()
+    for offer in offers:
+        if path.suffix in offer.suffixes:
+            return offer
+    known = [suffix for offer in offers for suffix in offer.suffixes]
+    raise InvalidOption(f"--report writes {' or '.join(known)}, not {path.name!r}")
 
 
 def dump(record: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 DATA_HELP = """Samples: a .npz or .npy file, a folder of .npy files or of images, or package.module:function
@@ -11,6 +13,9 @@ KEY=VALUE list with resize, crop, scale, offset, mean, std, channels, layout."""
 
 out = click.option("-o", "--out", type=click.Path(), help="Where to write the result; a folder ends in a slash.")
 frontend = click.option("--frontend", metavar="NAME", help="The frontend that reads the model, when several would.")
+frontend_of_both = click.option(
+    "--frontend", metavar="NAME", help="The frontend that reads the models it accepts, when several would."
+)
 backend = click.option("--backend", metavar="NAME", help="The backend that writes; by default the suffix decides.")
 data = click.option("--data", metavar="DATA", help=DATA_HELP)
 preprocessing = click.option("--preprocessing", metavar="SPEC", help=PREPROCESSING_HELP)
@@ -29,6 +34,12 @@ amct_config = click.option(
     help="AMCT's quant config (JSON, or simplified text): options for the recipe's passes, and the target.",
 )
 threads = click.option("--threads", type=click.IntRange(min=1), help="Threads of onnxruntime.")
+report = click.option(
+    "--report",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Also write the report to this file: .json, .txt, or what a plugin adds.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for machines.")
 random_data = click.option(
     "--random-data", is_flag=True, help="Use noise instead of data: a smoke run, whose ranges mean nothing."

@@ -38,6 +38,7 @@ int32 behind the operators.  May be repeated."""
     "-o", "--out", type=click.Path(path_type=Path), help="Write the outputs of all samples to this .npz file."
 )
 @shared_options.threads
+@click.option("--frontend", metavar="NAME", help="The frontend that reads --against, when several would.")
 @shared_options.as_json
 def command(source: Path, as_json: bool, plugin_options: dict[str, Any], **given: Any) -> None:
     """Tell what an Ascend deploy model gives on the device, its integers exact to the bit, without a device.

@@ -17,7 +17,7 @@ from onnxpress.ascend.simulation.rolling_back import is_rolled_back
 from onnxpress.ascend.simulation.simulator import Simulator
 from onnxpress.errors import InvalidData, InvalidOption
 from onnxpress.files import atomic, check_place
-from onnxpress.kinds import Progress, Runner, Silent
+from onnxpress.kinds import Frontend, Progress, Runner, Silent
 from onnxpress.measuring.comparing import Tally
 from onnxpress.measuring.matching import batch_size, match
 from onnxpress.measuring.sources import labels_of, open_samples, reading
@@ -51,6 +51,7 @@ def simulate_source(
     probes: Sequence[str] = (),
     out: Path | None = None,
     threads: int | None = None,
+    frontend: str | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -68,6 +69,7 @@ def simulate_source(
         probes: Values inside the model that are to be written, too.
         out: Where outputs and probes go, an ``.npz`` file.
         threads: Intra-op threads of onnxruntime.
+        frontend: Name of the frontend that reads `against`; None lets the frontends say which accepts it.
         registry: The plugins; None loads the installed ones.
         progress: Shows how far the work is.
         **options: Options of the frontend that reads `against`.
@@ -83,7 +85,8 @@ def simulate_source(
     if chosen.name != EXACT:
         references[f"profile {EXACT}"] = Simulator(model, EXACT, threads=threads)
     if against is not None:
-        references[str(against)] = _opened(against, registry or Registry(), options, threads, progress)
+        reader = find_frontend(against, registry or Registry(), frontend)
+        references[str(against)] = _opened(against, reader, options, threads, progress)
     samples = open_samples(data, simulator.inputs, preprocessing, random_data)
     if samples is None:
         raise InvalidData("a simulation needs samples; give --data PATH, or --random-data to run on noise")
@@ -102,9 +105,8 @@ def simulate_source(
 
 
 def _opened(
-    source: Any, registry: Registry, options: Mapping[str, Any], threads: int | None, progress: Progress
+    source: Any, reader: Frontend, options: Mapping[str, Any], threads: int | None, progress: Progress
 ) -> Runner:
-    reader = find_frontend(source, registry)
     (own,) = share(options, reading(reader))
     return open_runner(source, reader, own, progress, threads=threads)
 

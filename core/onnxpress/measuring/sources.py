@@ -15,7 +15,7 @@ from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.inspecting import inspect
 from onnxpress.measuring.matching import for_both
-from onnxpress.model_sources import find_frontend, load, open_runner
+from onnxpress.model_sources import find_frontend, find_frontends, load, open_runner
 from onnxpress.options import share
 from onnxpress.records import Benchmark, Comparison, Inspection
 from onnxpress.registry import Registry
@@ -34,6 +34,7 @@ def compare_sources(
     preprocessing: Any = None,
     random_data: bool = False,
     threads: int | None = None,
+    frontend: str | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -48,6 +49,7 @@ def compare_sources(
         preprocessing: How image files become arrays.
         random_data: Compare on noise when there are no data.
         threads: Intra-op threads of onnxruntime.
+        frontend: Name of the frontend for the models that it accepts; None lets the frontends say which do.
         registry: The plugins; None loads the installed ones.
         progress: Shows how far the work is.
         **options: Options of the frontends; each takes those it has.
@@ -56,7 +58,7 @@ def compare_sources(
         OnnxpressError: Anything a user can act on; the message is one sentence.
     """
     registry, progress = registry or Registry(), progress or Silent()
-    readers = [find_frontend(source, registry) for source in (a, b)]
+    readers = find_frontends((a, b), registry, frontend)
     shared = share(options, *map(reading, readers))
     first, second = (
         open_runner(source, reader, own, progress, threads=threads)
@@ -76,6 +78,7 @@ def bench_sources(
     runs: int | None = None,
     data: Any = None,
     preprocessing: Any = None,
+    frontend: str | None = None,
     registry: Registry | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -89,6 +92,7 @@ def bench_sources(
         runs: Timed runs of each model; None takes as many as fit a few seconds.
         data: Samples, the first of which is run; None runs on noise.
         preprocessing: How image files become arrays.
+        frontend: Name of the frontend for the models that it accepts; None lets the frontends say which do.
         registry: The plugins; None loads the installed ones.
         progress: Shows how far the work is.
         **options: Options of the frontends; each takes those it has.
@@ -98,7 +102,7 @@ def bench_sources(
     """
     registry, progress = registry or Registry(), progress or Silent()
     sources = [source for source in (a, b) if source is not None]
-    readers = [find_frontend(source, registry) for source in sources]
+    readers = find_frontends(sources, registry, frontend)
     shared = share(options, *map(reading, readers))
     models = [load(source, reader, own, progress) for source, reader, own in zip(sources, readers, shared, strict=True)]
     inputs = ports(models[0].graph.inputs)

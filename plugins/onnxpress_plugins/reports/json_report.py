@@ -40,4 +40,6 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int) else str(value)
 
 
-JSON = Report(name="json", summary="Everything that was measured and done, for programs.", render=render)
+JSON = Report(
+    name="json", summary="Everything that was measured and done, for programs.", render=render, suffixes=(".json",)
+)

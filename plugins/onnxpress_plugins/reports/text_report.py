@@ -145,4 +145,6 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool
     return table
 
 
-TEXT = Report(name="text", summary="Figures, steps, what was left alone and why, for people.", render=render)
+TEXT = Report(
+    name="text", summary="Figures, steps, what was left alone and why, for people.", render=render, suffixes=(".txt",)
+)

@@ -20,4 +20,4 @@ def _render(run: Run) -> str:
     return text.getvalue()
 
 
-CSV = Report(name="csv", summary="One line of CSV per step", render=_render)
+CSV = Report(name="csv", summary="One line of CSV per step", render=_render, suffixes=(".csv",))
