@@ -28,6 +28,7 @@ from typing import TypeVar
 
 import onnx_ir as ir
 
+from onnxpress.decomposition.info import ENDING
 from onnxpress.decomposition.layer_stacks import OPERATORS
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
@@ -39,7 +40,8 @@ from onnxpress_plugins.decomposition.amct_rule import amct_ways
 from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Option, candidate
 from onnxpress_plugins.decomposition.latency import Clock, Precision
 from onnxpress_plugins.decomposition.layers import check_finite, obstacle
-from onnxpress_plugins.decomposition.ledger import ENDING, Ledger
+from onnxpress_plugins.decomposition.ledger import Ledger
+from onnxpress_plugins.decomposition.memory import covariance_budget
 from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, moments_of
 from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
@@ -51,8 +53,6 @@ from onnxpress_plugins.decomposition.ways import FormName
 from onnxpress_plugins.quantization.exclusions import Exclusions
 
 T = TypeVar("T")
-
-_COVARIANCES = 2**30
 
 _BY_ERROR = ("budget", "ratio", "energy")
 
@@ -140,7 +140,8 @@ class Decompose(ir.passes.InPlacePass):
             return list(_advancing((prospect(node, search) for node in nodes), advance))
 
     def _candidates(self, model: ir.Model, prospects: Sequence[Prospect]) -> list[Candidate]:
-        policy, moments = self._policy, self._moments(model, prospects)
+        policy, whitened = self._policy, self._context.data is not None
+        moments = self._moments(model, prospects, covariance_budget(prospects, whitened=whitened))
         made = (
             candidate(own, moments, policy.costs, sweeps=self._sweeps, keep_all=policy.needs_all_ranks)
             for own in prospects
@@ -148,12 +149,12 @@ class Decompose(ir.passes.InPlacePass):
         with self._context.progress.task("factors", len(prospects)) as advance:
             return list(_advancing(made, advance))
 
-    def _moments(self, model: ir.Model, prospects: Sequence[Prospect]) -> Iterator[Moments | None]:
+    def _moments(self, model: ir.Model, prospects: Sequence[Prospect], memory: int) -> Iterator[Moments | None]:
         """What each layer sees, for each of its ways in turn."""
         probes = [Probe(own.node, way.first_axes) for own in prospects for way in own.stacks]
         if self._context.data is None:
             return iter([None] * len(probes))
-        return moments_of(model, probes, self._context, memory=_COVARIANCES)
+        return moments_of(model, probes, self._context, memory=memory)
 
     def _sensitivities(self, model: ir.Model, candidates: Sequence[Candidate]) -> Sensitivities:
         policy, context = self._policy, self._context

@@ -14,7 +14,7 @@ import numpy as np
 
 from onnxpress.decomposition.forms import folded, root_of, tucker2
 from onnxpress.decomposition.leading_subspace import leading
-from onnxpress.decomposition.matrix_factors import factor
+from onnxpress.decomposition.matrix_factors import Factors, factor
 from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress_plugins.decomposition.moment_gathering import Moments
 from onnxpress_plugins.decomposition.ways import Way
@@ -79,7 +79,9 @@ class _Split:
         self._weight = weight
         self._unfolding = Unfolding(weight, first_axes)
         covariance = _covariance(moments)
-        self._factors = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
+        made = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
+        first, second = (matrix.astype(weight.dtype, copy=False) for matrix in (made.first, made.second))
+        self._factors = Factors(first, second, made.energies, made.total)
         self._scale = _scale(self._factors.total, moments)
 
     def error(self, ranks: tuple[int, ...]) -> float:

@@ -17,9 +17,6 @@ from onnxpress.decomposition.layer_stacks import Stack
 from onnxpress.records import Notes
 from onnxpress_plugins.decomposition.candidates import Candidate, Option
 
-ENDING = ".decomposition.json"
-"""Of the file beside the model that says how layers are split."""
-
 
 class Ledger:
     """The account.
@@ -66,4 +63,4 @@ class Ledger:
             if total and self._layers:
                 name = "multiplications" if what == "macs" else f"{self._facts['clock']} time"
                 self._notes.count(f"% of their {name} are left", round(100 * left / total))
-        self._notes.files[ENDING] = info.text(self._stacks)
+        self._notes.files[info.ENDING] = info.text(self._stacks)

@@ -16,7 +16,7 @@ import numpy as np
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.constants import constant
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
 
@@ -123,7 +123,7 @@ def _groups(probes: Sequence[Probe], memory: int) -> Iterator[list[Probe]]:
     group: list[Probe] = []
     taken = 0
     for probe in probes:
-        size = bytes_needed(probe.inputs, probe.windows, probe.first_axes)
+        size = bytes_needed(row_count(probe.inputs, probe.windows, probe.first_axes))
         if group and taken + size > memory:
             yield group
             group, taken = [], 0

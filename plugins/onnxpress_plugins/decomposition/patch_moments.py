@@ -118,9 +118,8 @@ def row_count(inputs: int, windows: Sequence[Window], first_axes: Sequence[int])
     return inputs * prod(windows[axis].kernel for axis in first_axes)
 
 
-def bytes_needed(inputs: int, windows: Sequence[Window], first_axes: Sequence[int]) -> int:
-    """Memory that the moments of a layer take."""
-    rows = row_count(inputs, windows, first_axes)
+def bytes_needed(rows: int) -> int:
+    """Memory that a covariance of so many rows takes."""
     return rows * rows * np.dtype(_dtype(rows)).itemsize
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxpress_plugins.decomposition import patch_moments
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
 from onnxpress_plugins.decomposition.windows import Window
 
 if TYPE_CHECKING:
@@ -93,6 +93,5 @@ def test_the_rows_of_a_matrix() -> None:
 
 
 def test_large_ones_take_half_the_bytes_of_each_number() -> None:
-    axes = [Window(kernel=3)] * 2
-    assert bytes_needed(512, axes, [0]) == 1536**2 * 8
-    assert bytes_needed(1024, axes, [0]) == 3072**2 * 4
+    assert bytes_needed(row_count(512, [Window(kernel=3)] * 2, [0])) == 1536**2 * 8
+    assert bytes_needed(row_count(1024, [Window(kernel=3)] * 2, [0])) == 3072**2 * 4

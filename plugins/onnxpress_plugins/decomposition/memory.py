@@ -1,0 +1,79 @@
+"""Whether there is memory enough, told before anything is factored.
+
+A factorisation holds its Gram matrix and its factors (`matrix_factors.bytes_needed`), and the roots of a covariance
+where there are data.  The factors of all layers are held until every rank is chosen: of a layer that is parted in two
+ways they are nearly twice as large as its weight.  Half of what is left goes to covariances, which are gathered in as
+many passes over the data as that takes, one of them always fits.  All this changes no number of the result, which the
+memory at hand must not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+from onnxpress.decomposition.matrix_factors import bytes_needed
+from onnxpress.errors import InvalidOption
+from onnxpress_plugins.decomposition.available_memory import available
+from onnxpress_plugins.decomposition.patch_moments import bytes_needed as covariance_bytes
+from onnxpress_plugins.decomposition.prospects import Prospect
+from onnxpress_plugins.decomposition.ways import Way
+
+_ROOTS = 3
+"""Matrices of the size of a covariance that are held while a whitened kernel is factored."""
+
+_TURNED = 4
+"""Copies in float64 of a kernel that is parted in three."""
+
+
+def covariance_budget(prospects: Sequence[Prospect], *, whitened: bool) -> int:
+    """Bytes that covariances may take beside everything else.
+
+    Args:
+        prospects: The layers that will be factored.
+        whitened: Whether there are data.
+
+    Raises:
+        InvalidOption: There is too little memory for a layer beside the factors of all layers.
+    """
+    free = available()
+    held = sum(_held(own, way) for own in prospects for way in own.stacks)
+    needed = {
+        own.layer.name: max(_working(own, way, whitened) for way in own.stacks) for own in prospects if own.stacks
+    }
+    name = max(needed, key=needed.__getitem__, default="")
+    left = free - held - needed.get(name, 0)
+    if left < 0:
+        raise InvalidOption(
+            f"pass 'decompose': factoring {name!r} takes {_spelt(needed[name])}, the factors of all layers take "
+            f"{_spelt(held)}, and {_spelt(free)} of memory are available; leave large layers out with exclude_nodes"
+        )
+    return left // 2
+
+
+def _held(prospect: Prospect, way: Way) -> int:
+    """The factors of a kernel that is parted in two; of one that is parted in three, its covariance."""
+    rows, columns = _sides(prospect, way)
+    return 8 * columns**2 if way.form == "tucker2" else 4 * (rows + columns) * _rank(prospect, way)
+
+
+def _working(prospect: Prospect, way: Way, whitened: bool) -> int:
+    rows, columns = _sides(prospect, way)
+    covariance = _ROOTS * covariance_bytes(columns) if whitened else 0
+    if way.form == "tucker2":
+        return covariance + _TURNED * 8 * prod(prospect.layer.weight_shape)
+    return covariance + bytes_needed(rows, columns, _rank(prospect, way), whitened=whitened)
+
+
+def _sides(prospect: Prospect, way: Way) -> tuple[int, int]:
+    outputs, inputs, *kernel = prospect.layer.weight_shape
+    first = prod(kernel[axis] for axis in way.first_axes)
+    return outputs * prod(kernel) // first, inputs * first
+
+
+def _rank(prospect: Prospect, way: Way) -> int:
+    return max(stack.ranks[0] for stack in prospect.stacks[way])
+
+
+def _spelt(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.1f} MiB"
