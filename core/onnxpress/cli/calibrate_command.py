@@ -13,7 +13,7 @@ from onnxpress.kinds import Frontend
 
 EPILOG = """\b
 Examples:
-  onnxpress calibrate model.onnx --data images/ --record model.record
+  onnxpress calibrate model.onnx --data calibration.npz --record model.record
   onnxpress calibrate saved_model/ --data calibration.npz --record model.record --target ascend-symmetric \\
       --set calibrate.observer=entropy
   onnxpress calibrate model.onnx --data calibration.npz --ranges ranges.json
