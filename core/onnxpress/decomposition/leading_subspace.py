@@ -32,7 +32,7 @@ EXACT = 1024
 """Rows up to which the whole spectrum is computed, in well under a second."""
 
 _STEPS = 3
-_OVERSAMPLING = 0.15
+_OVERSAMPLING = 0.2
 _PASSES, _TANGLED = 2, 0.02
 _WHOLE = 0.7
 """Share of the rows from which a block is no cheaper than the whole spectrum."""
@@ -99,11 +99,11 @@ def _largest(symmetric: Matrix, rank: int) -> tuple[Matrix, Matrix]:
 def _signed_sums(gram: Matrix, block: int) -> Matrix:
     random, size = np.random.default_rng(0), len(gram)
     order, signs = random.permutation(size), random.choice(np.array([-1, 1], gram.dtype), size)
-    total = np.zeros((size, block), gram.dtype)
+    total = np.zeros((block, size), gram.dtype)
     for start in range(0, size, block):
-        columns = order[start : start + block]
-        total[:, : len(columns)] += gram[:, columns] * signs[columns]
-    return total
+        rows = order[start : start + block]
+        total[: len(rows)] += gram[rows] * signs[rows, None]
+    return total.T
 
 
 def _untangled(columns: Matrix) -> Matrix:
@@ -117,12 +117,17 @@ def _untangled(columns: Matrix) -> Matrix:
         columns /= max(columns.max(), -columns.min()) or 1
         inner = (columns.T @ columns).astype(np.float64)
         diagonal = np.einsum("ii->i", inner)
-        diagonal += np.finfo(columns.dtype).eps * (diagonal.sum() or 1)
+        diagonal += _rounding(columns) * (diagonal.sum() or 1)
         triangle = np.linalg.cholesky(inner)
         columns = columns @ np.linalg.inv(triangle).T.astype(columns.dtype)
         if triangle.diagonal().min() > _TANGLED * triangle.diagonal().max():
             break
     return columns
+
+
+def _rounding(columns: Matrix) -> float:
+    """Of their products, and of a Cholesky decomposition in float64, relative to the trace."""
+    return float(np.finfo(columns.dtype).eps + 10 * np.finfo(np.float64).eps)
 
 
 def _orthonormal(columns: Matrix) -> Matrix:

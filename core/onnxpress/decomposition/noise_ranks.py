@@ -36,8 +36,11 @@ def evbmf(singular_values: Values, rows: int, columns: int) -> int:
         rows: Rows of the matrix.
         columns: Columns of the matrix.
     """
-    power = float(np.square(singular_values, dtype=np.float64).sum()) / (rows * columns)
-    return _above_noise(singular_values / math.sqrt(power), rows, columns) if power > 0 else 0
+    largest = float(np.max(singular_values))
+    if not largest:
+        return 0
+    values = singular_values.astype(np.float64) / largest
+    return _above_noise(values * math.sqrt(rows * columns / float(np.square(values).sum())), rows, columns)
 
 
 def amct(singular_values: Values, rows: int, columns: int, *, channels: int) -> int:
@@ -64,6 +67,8 @@ def amct(singular_values: Values, rows: int, columns: int, *, channels: int) -> 
 def _above_noise(singular_values: Values, rows: int, columns: int) -> int:
     low, high = sorted((rows, columns))
     squares = np.square(singular_values, dtype=np.float64)
+    if not squares.any():
+        return 0
     alpha = low / high
     tau = _TAU * math.sqrt(alpha)
     edge = (1 + tau) * (1 + alpha / tau)
@@ -74,11 +79,10 @@ def _above_noise(singular_values: Values, rows: int, columns: int) -> int:
 
     def energy(variance: float) -> float:
         ratio = squares / (high * variance)
-        signal, noise = ratio[ratio > edge], ratio[ratio <= edge]
-        excess = signal - (1 + alpha)
+        excess = ratio[ratio > edge] - (1 + alpha)
         t = (excess + np.sqrt(np.maximum(excess**2 - 4 * alpha, 0))) / 2
-        terms = np.log((t + 1) / signal).sum() + alpha * np.log(t / alpha + 1).sum() + (signal - t).sum()
-        return float((noise - np.log(noise)).sum() + terms)
+        signal = np.log(t + 1) + alpha * np.log(t / alpha + 1) - t
+        return float(ratio.sum() + len(ratio) * math.log(variance) + signal.sum())
 
     variance = _least(energy, least, most)
     return int((singular_values > math.sqrt(high * variance * edge)).sum())
