@@ -23,7 +23,7 @@ PROTOBUF_LIMIT = 2_000_000_000
 _SMALL = 1024  # bytes up to which an external tensor comes into memory
 
 
-def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
+def load(path: str | Path, *, beyond: Collection[str] = ()) -> ir.Model:
     """Read an ONNX file; external weights stay on disk, memory-mapped: leave the files there while the model is used.
 
     External tensors of attributes come into memory, for whatever moves or writes weights looks at initialisers alone;
@@ -37,6 +37,7 @@ def load(path: Path, *, beyond: Collection[str] = ()) -> ir.Model:
         InvalidModel: The file is missing, truncated, corrupt, rejected by the ONNX checker, or refers to external data
             that are missing, too short, or outside its folder.
     """
+    path = Path(path)
     objection = rejection(os.fspath(path))  # before the file is read here: the checker holds a copy while it works
     proto = _parse(path)
     check_external_data(proto, path)
@@ -84,7 +85,7 @@ def _read_through(model: ir.Model) -> None:
             tensor.numpy()
 
 
-def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> list[Path]:
+def save(model: ir.Model, path: str | Path, *, external_data: bool | None = None) -> list[Path]:
     """Write `model` to `path`, atomically; an existing file is replaced only once the new one is complete.
 
     Args:
@@ -99,6 +100,7 @@ def save(model: ir.Model, path: Path, *, external_data: bool | None = None) -> l
         InvalidModel: The weights pass 2 GB and `external_data` is False.
         OnnxpressError: The place cannot be written, or the disk is full.
     """
+    path = Path(path)
     external = size(model) > PROTOBUF_LIMIT if external_data is None else external_data
     if not external and size(model) > PROTOBUF_LIMIT:
         raise InvalidModel(f"{path} would hold {size(model):,} bytes of weights; over 2 GB needs external data")

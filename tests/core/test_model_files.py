@@ -80,6 +80,11 @@ class TestRoundTrip:
         assert names(tmp_path) == sorted(path.name for path in written)
         assert_equivalent(before, model_files.load(tmp_path / "m.onnx"), feeds(), rtol=0, atol=0)
 
+    def test_a_path_may_be_text(self, tmp_path: Path):
+        (path,) = model_files.save(dense(), f"{tmp_path}/model.onnx")
+        assert path == tmp_path / "model.onnx"
+        assert [node.op_type for node in model_files.load(f"{tmp_path}/model.onnx").graph] == ["Gemm"]
+
     def test_saving_changes_nothing_in_the_model(self, tmp_path: Path):
         original = dense()
         before = model_files.to_proto(original).SerializeToString(deterministic=True)

@@ -32,14 +32,20 @@ def for_both(a: Sequence[Port], b: Sequence[Port]) -> list[Port]:
     """The inputs of `a`, each with the sizes that `b` fixes and `a` leaves open, its batch say.
 
     Raises:
-        UnsupportedModel: The inputs do not correspond, or differ in a size that is no batch, as where one has its
-            channels last.
+        UnsupportedModel: The inputs do not correspond, differ in a size that is no batch, as where one has its channels
+            last, or are integers in one model alone.
     """
-    shapes = {port.name: port.shape for port in b}
-    pairs = [(port, shapes[other]) for port, other in zip(a, match(a, b, "input").values(), strict=True)]
-    if not all(_compatible(port.shape and port.shape[1:], other and other[1:]) for port, other in pairs):
+    known = {port.name: port for port in b}
+    pairs = [(port, known[other]) for port, other in zip(a, match(a, b, "input").values(), strict=True)]
+    if not all(_compatible(one.shape and one.shape[1:], other.shape and other.shape[1:]) for one, other in pairs):
         raise _no_match(a, b, "input")
-    return [replace(port, shape=_fixed(port.shape, other or ())) for port, other in pairs]
+    for one, other in pairs:
+        if ("int" in one.dtype) != ("int" in other.dtype):
+            raise UnsupportedModel(
+                f"input {one.name!r} is {one.dtype} in one model and {other.dtype} in the other; compare models that "
+                "take the same"
+            )
+    return [replace(one, shape=_fixed(one.shape, other.shape or ())) for one, other in pairs]
 
 
 def batch_size(feeds: Feeds) -> int:

@@ -47,3 +47,10 @@ def test_inputs_of_one_name_whose_axes_differ() -> None:
         "the inputs of the two models do not correspond: image ['N', 3, 8, 8] against image [1, 8, 8, 3]"
     )
     assert for_both([port("x", 2, 3)], [port("x", 4, 3)]) == [port("x", 2, 3)], "batches are the runner's to fit"
+
+
+def test_integers_in_one_model_alone() -> None:
+    a, b = port("x", "N", 3), Port(name="x", dtype="int8", shape=("N", 3))
+    with pytest.raises(UnsupportedModel, match="input 'x' is float32 in one model and int8 in the other; compare mod"):
+        for_both([a], [b])
+    assert for_both([Port(name="x", dtype="int64", shape=("N", 3))], [b])
