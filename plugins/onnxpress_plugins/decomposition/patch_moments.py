@@ -1,22 +1,28 @@
-"""Mean and covariance of what the first of two convolutions sees, added up sample by sample.
+"""Covariance of what the first of two convolutions sees, added up sample by sample.
 
 The first convolution has some axes of the kernel.  A patch p of it is inputs x taps of those axes, n numbers, and the
 second convolution adds one term for each tap s of the other axes, so that an error E of the whole kernel costs
 
-    E_q |sum_s E_s (p_qs - mu_s)|^2  ~  sum_s tr(E_s S E_s^T)        S = mean over s of cov(p_s)
+    E_q |sum_s E_s (p_qs - mu_s)|^2  ~  sum_s tr(E_s S E_s^T)        S = cov(p_s) over all outputs q and taps s
 
 where correlation between the taps s is neglected: S is ``(n, n)`` and not as large as the whole patch.  Outputs at the
 border see padding, whose zeros count.  A position of the other axes is seen through as many taps as reach it; its patch
-is made once and counts so many times.  The mean, which a bias can make good, is that of every tap of the whole kernel.
+is made once and counts so many times.
 
-Spaced outputs, dilation and any number of axes come with `windows`.
+An image holds far more patches than S needs, which is some tens of n, so that of all its patches the t-th sample gives
+N / t at most, drawn evenly, and each of them counts for those that are left out.  Every sample weighs what it would
+anyway, however many there are, and T of them cost N (1 + ln T) patches.
+
+Sums ride along with the products: a patch is a column with a 1 below, times the root of its weight w, and
+
+    sum w [p 1][p 1]^T  =  [ sum w p p^T   sum w p ]
+                           [ sum w p^T     sum w   ]
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from itertools import product
-from math import prod
+from collections.abc import Sequence
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +34,14 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating[Any]]
 
-_EXACT = 1536
-"""Rows of a covariance up to which products of chunks are summed in float64; a larger one would take gigabytes."""
+_PATCHES = 50
+"""N: patches of the first sample, for each row of a covariance."""
 
-_CHUNK = 2**22
-"""Numbers of patches that are held at a time."""
+_EXACT = 1536
+"""Rows of a covariance up to which products are summed in float64; a larger one would take gigabytes."""
+
+_WAITING = 2**19
+"""Numbers of patches that wait for being multiplied together: many small products keep threads from their work."""
 
 
 class PatchMoments:
@@ -45,72 +54,89 @@ class PatchMoments:
     """
 
     def __init__(self, inputs: int, windows: Sequence[Window], first_axes: Sequence[int]) -> None:
-        self._windows = tuple(windows)
-        self._first = sorted(first_axes)
-        self._rest = [axis for axis in range(len(windows)) if axis not in self._first]
-        size = row_count(inputs, windows, first_axes)
-        self._squares = np.zeros((size, size), _dtype(size))
-        self._sums = np.zeros((inputs, *(window.kernel for window in windows)))
-        self._outputs = 0
+        self._axes = [(window, axis in first_axes) for axis, window in enumerate(windows)]
+        self._rows = row_count(inputs, windows, first_axes)
+        self._products = np.zeros((self._rows + 1, self._rows + 1), _dtype(self._rows))
+        self._waiting = np.empty((self._rows + 1, _width(self._rows)), np.float32)
+        self._filled = self._samples = 0
+        self.count = 0
+        """How many patches were written out."""
 
     def add(self, data: Array) -> None:
         """Take what the layer sees in one run, ``(batch, inputs, *sizes)``."""
-        sizes = data.shape[2:]
-        sights = [window.sights(size) for window, size in zip(self._windows, sizes, strict=True)]
-        self._outputs += len(data) * prod(
-            window.outputs(size) for window, size in zip(self._windows, sizes, strict=True)
-        )
-        means = data.sum(axis=0, dtype=np.float64)
-        for sight in sights:  # contracts the foremost place, appends the taps
-            means = np.tensordot(means, sight, axes=(1, 1))
-        self._sums += means
-        for rows in self._patches(data, sights):
-            self._squares += rows @ rows.T  # one operand, which BLAS takes half the time for
-
-    def mean(self) -> NDArray[np.float64]:
-        """What each tap of the kernel sees on average, ``(inputs, *kernel)``."""
-        return self._sums / max(self._outputs, 1)
-
-    @property
-    def count(self) -> int:
-        """How many patches there were."""
-        return self._outputs
+        grid = _Grid(self._axes, data.shape[2:])
+        for sample in data:
+            self._samples += 1
+            places = self._drawn(grid.total)
+            self.count += len(places)
+            weight = grid.total / max(len(places), 1)
+            while len(places):
+                free = self._waiting[:, self._filled :].shape[1]
+                self._take(grid.columns(sample, places[:free], weight))
+                places = places[free:]
 
     def covariance(self, *, centred: bool = True) -> Array:
         """S, ``(n, n)``, inputs varying slowest; about the mean, or else about zero."""
-        total = max(self._outputs, 1) * prod(
-            window.kernel for at, window in enumerate(self._windows) if at in self._rest
-        )
-        if not centred:
-            return self._squares / total
-        mean = self.mean().transpose([0, *(axis + 1 for axis in (*self._first, *self._rest))])
-        taps = mean.reshape(len(self._squares), -1).astype(self._squares.dtype)
-        return self._squares / total - taps @ taps.T / taps.shape[1]
+        self._multiply()
+        total = max(self._products[-1, -1], 1)
+        covariance = self._products[:-1, :-1] / total
+        if centred:
+            mean = self._products[:-1, -1] / total
+            covariance -= np.outer(mean, mean)
+        return covariance
 
-    def _patches(self, data: Array, sights: Sequence[Array]) -> Iterator[Array]:
-        """Patches as columns, each times the root of how often it is seen."""
-        pads = [window.padding(size) if at in self._first else (0, 0) for at, window, size in self._places(data)]
-        padded = np.pad(data, [(0, 0), (0, 0), *pads])
-        taps = product(*(range(window.kernel) if at in self._first else [None] for at, window, _ in self._places(data)))
-        views = [padded[(slice(None), slice(None), *self._seen(data, tap))] for tap in taps]
-        weight = np.ones((), np.float32)
-        for at, sight in enumerate(sights):
-            seen = np.sqrt(sight.sum(axis=0)) if at in self._rest else np.ones(views[0].shape[at + 2])
-            weight = np.multiply.outer(weight, seen.astype(weight.dtype))
-        lines = views[0].shape[2]
-        step = max(1, _CHUNK * lines // max(len(views) * views[0].size, 1))
-        for start in range(0, lines, step):
-            part = slice(start, start + step)
-            stack = np.stack([view[:, :, part] for view in views], axis=2)
-            rows = np.moveaxis(stack, 0, 2) * weight[part]
-            yield rows.reshape(len(self._squares), -1)
+    def _drawn(self, total: int) -> NDArray[np.int64]:
+        """The patches of a sample that are made, of as many as there are."""
+        most = ceil(_PATCHES * self._rows / self._samples)
+        if total <= most:
+            return np.arange(total)
+        return np.sort(np.random.default_rng(self._samples).choice(total, most, replace=False, shuffle=False))
 
-    def _places(self, data: Array) -> Iterator[tuple[int, Window, int]]:
-        yield from zip(range(len(self._windows)), self._windows, data.shape[2:], strict=True)
+    def _take(self, columns: Array) -> None:
+        stop = self._filled + columns.shape[1]
+        self._waiting[:, self._filled : stop] = columns
+        self._filled = stop
+        if stop == self._waiting.shape[1]:
+            self._multiply()
 
-    def _seen(self, data: Array, tap: Sequence[int | None]) -> Iterator[slice]:
-        for number, (_, window, size) in zip(tap, self._places(data), strict=True):
-            yield slice(None) if number is None else window.tap(number, size)
+    def _multiply(self) -> None:
+        columns = self._waiting[:, : self._filled]
+        self._products += columns @ columns.T  # one operand, which BLAS takes half the time for
+        self._filled = 0
+
+
+class _Grid:
+    """The patches of a sample of one size: one for each output of the first axes and each input that the rest sees.
+
+    Attributes:
+        total: How many there are.
+    """
+
+    def __init__(self, axes: Sequence[tuple[Window, bool]], sizes: Sequence[int]) -> None:
+        self._axes = []
+        for (window, is_first), size in zip(axes, sizes, strict=True):
+            places = window.places(size)
+            often = np.ones(places.shape[1])
+            if not is_first:
+                seen = window.sights(size).sum(axis=0)
+                places = np.flatnonzero(seen)[None]
+                often = seen[places[0]]
+            self._axes.append((places, often, size))
+        self._shape = [len(often) for _, often, _ in self._axes]
+        self.total = prod(self._shape)
+
+    def columns(self, sample: Array, numbers: NDArray[np.int64], weight: float) -> Array:
+        """Some patches as columns over ones, each times the root of its weight, ``(n + 1, patches)``."""
+        count = len(numbers)
+        index, inside, often = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_), np.full(count, weight)
+        for (places, seen, size), at in zip(self._axes, np.unravel_index(numbers, self._shape), strict=True):
+            own = places[:, at]
+            index = (index[:, None] * size + own.clip(0, size - 1)).reshape(-1, count)
+            inside = (inside[:, None] & (own >= 0) & (own < size)).reshape(-1, count)
+            often *= seen[at]
+        root = np.sqrt(often).astype(np.float32)
+        taken = np.take(sample.reshape(len(sample), -1), index, axis=1)
+        return np.concatenate([(taken * (inside * root)).reshape(-1, count), root[None]])
 
 
 def row_count(inputs: int, windows: Sequence[Window], first_axes: Sequence[int]) -> int:
@@ -119,9 +145,14 @@ def row_count(inputs: int, windows: Sequence[Window], first_axes: Sequence[int])
 
 
 def bytes_needed(rows: int) -> int:
-    """Memory that a covariance of so many rows takes."""
-    return rows * rows * np.dtype(_dtype(rows)).itemsize
+    """Memory that the moments of a layer take, by the rows of their covariance."""
+    return rows * (rows * np.dtype(_dtype(rows)).itemsize + _width(rows) * 4)
 
 
 def _dtype(rows: int) -> type[np.float32] | type[np.float64]:
     return np.float64 if rows <= _EXACT else np.float32
+
+
+def _width(rows: int) -> int:
+    """How many patches wait at most."""
+    return max(_WAITING // rows, rows // 2)

@@ -113,7 +113,8 @@ def _alone(candidate: Candidate, policy: Policy) -> Option | str:
 
 
 def _too_slow(policy: Policy) -> str:
-    return f"no stack of smaller layers saves {policy.acceptance.min_gain:.0%} of its time"
+    gain = policy.acceptance.min_gain
+    return f"no stack of smaller layers {f'saves {gain:.0%} of its time' if gain else 'is quicker'}"
 
 
 def _of_ratio(candidate: Candidate, policy: Policy) -> Option | str:

@@ -1,14 +1,12 @@
 """What is timed: jobs as a model of their own, in float, or quantised as `insert-qdq` does it.
 
 The weights are drawn from a generator; a kernel takes as long whatever it holds.  Quantised, the model takes and gives
-unsigned bytes, so that every convolution in it has an integer kernel and nothing is timed that a whole network does
-only once.
+unsigned bytes, channels last, as onnxruntime has them inside a network: nothing is timed that a network does only once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx_ir as ir
@@ -16,34 +14,35 @@ import onnx_ir as ir
 from onnxpress_plugins.constants import initializer
 from onnxpress_plugins.decomposition.latency import Job, Precision
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 _SCALE, _ZERO_POINT = np.float32(0.05), np.uint8(128)
 
 
 def model_of(jobs: Sequence[Job], precision: Precision) -> ir.Model:
     """A model with input ``x`` that does these jobs, each with what the one before gives."""
-    first, is_float = jobs[0], precision == "float32"
+    is_float, axes = precision == "float32", len(jobs[0].sizes_in)
+    sizes = [jobs[0].repeats, jobs[0].weight_shape[1], *jobs[0].sizes_in]
+    channels_last = [0, *range(2, axes + 2), 1] if axes and not is_float else list(range(len(sizes)))
     kind = ir.TensorType(ir.DataType.FLOAT if is_float else ir.DataType.UINT8)
-    data = ir.Value(name="x", type=kind, shape=ir.Shape((first.repeats, first.weight_shape[1], *first.sizes_in)))
+    data = ir.Value(name="x", type=kind, shape=ir.Shape([sizes[at] for at in channels_last]))
     graph = ir.Graph([data], [], nodes=[], opset_imports={"": 17}, name="stack")
-    value, random = data, np.random.default_rng(0)
+    random, part = np.random.default_rng(0), _float if is_float else _quantised
+    value = _added(graph, "first", ir.node("Transpose", [data], {"perm": np.argsort(channels_last).tolist()}))
     for number, job in enumerate(jobs):
-        shape = job.weight_shape if job.sizes_in else job.weight_shape[::-1]
-        if is_float:
-            weight = initializer(graph, f"w{number}", random.standard_normal(shape, np.float32))
-            value = _added(graph, f"y{number}", _node(job, [value, weight]))
-        else:
-            value = _quantised(graph, number, job, value, random.integers(-127, 128, shape, np.int8))
-    value.type = data.type
+        value = part(graph, number, job, value, random)
+    value = _added(graph, "last", ir.node("Transpose", [value], {"perm": channels_last}))
+    value.type = kind
     graph.outputs.append(value)
     return ir.Model(graph, ir_version=10)
 
 
-def _quantised(graph: ir.Graph, number: int, job: Job, data: ir.Value, numbers: NDArray[Any]) -> ir.Value:
+def _float(graph: ir.Graph, number: int, job: Job, data: ir.Value, random: np.random.Generator) -> ir.Value:
+    weight = initializer(graph, f"w{number}", random.standard_normal(_arranged(job), np.float32))
+    return _added(graph, f"y{number}", _node(job, [data, weight]))
+
+
+def _quantised(graph: ir.Graph, number: int, job: Job, data: ir.Value, random: np.random.Generator) -> ir.Value:
     outputs, axis = job.weight_shape[0], 0 if job.sizes_in else 1
-    weight = initializer(graph, f"q{number}", numbers)
+    weight = initializer(graph, f"q{number}", random.integers(-127, 128, _arranged(job), np.int8))
     scales = initializer(graph, f"s{number}", np.full(outputs, 0.01, np.float32))
     zeros = initializer(graph, f"z{number}", np.zeros(outputs, np.int8))
     per_tensor = [initializer(graph, f"{name}{number}", np.array(n)) for name, n in (("t", _SCALE), ("o", _ZERO_POINT))]
@@ -51,6 +50,10 @@ def _quantised(graph: ir.Graph, number: int, job: Job, data: ir.Value, numbers: 
     float_weight = _added(graph, f"f{number}", ir.node("DequantizeLinear", [weight, scales, zeros], {"axis": axis}))
     product = _added(graph, f"p{number}", _node(job, [float_data, float_weight]))
     return _added(graph, f"y{number}", ir.node("QuantizeLinear", [product, *per_tensor]))
+
+
+def _arranged(job: Job) -> tuple[int, ...]:
+    return job.weight_shape if job.sizes_in else job.weight_shape[::-1]
 
 
 def _added(graph: ir.Graph, name: str, node: ir.Node) -> ir.Value:

@@ -55,10 +55,10 @@ class Window:
         seen = (places >= 0) & (places % self.stride == 0) & (places < self.stride * self.outputs(size))
         return np.asarray(seen, np.float64)
 
-    def tap(self, number: int, size: int) -> slice:
-        """The inputs, counted with padding, that all outputs see through one tap."""
-        start = number * self.dilation
-        return slice(start, start + (self.outputs(size) - 1) * self.stride + 1, self.stride)
+    def places(self, size: int) -> NDArray[np.int64]:
+        """The input that each output sees through each tap, ``(kernel, outputs)``; in padding it is not from 0 to `size`."""
+        outputs, taps = np.arange(self.outputs(size)), np.arange(self.kernel)
+        return np.asarray(outputs * self.stride + self.dilation * taps[:, None] - self.padding(size)[0])
 
     @property
     def _reach(self) -> int:

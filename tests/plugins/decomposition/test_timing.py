@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from onnxpress.errors import InvalidData
-from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition import timing
-from onnxpress_plugins.decomposition.latency import Job
-from onnxpress_plugins.decomposition.timed_models import model_of
-from onnxpress_plugins.decomposition.timing import Measured, machine
+from onnxpress_plugins.decomposition.latency import INT8, Job, Modelled, Precision
+from onnxpress_plugins.decomposition.timing import Measured, clock, machine
 
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
 NEXT = Job(weight_shape=(3, 6, 1, 1), strides=(1, 1), dilations=(1, 1), repeats=2, sizes_in=(5, 8), sizes_out=(5, 8))
@@ -22,14 +21,6 @@ MATRIX = Job(weight_shape=(6, 4), strides=(), dilations=(), repeats=7, sizes_in=
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(timing, "_SECONDS", 0.0)
-
-
-@pytest.mark.parametrize(
-    ("jobs", "taken", "given"), [([CONV, NEXT], (2, 4, 9, 8), (2, 3, 5, 8)), ([MATRIX], (7, 4), (7, 6))]
-)
-def test_the_model_has_the_sizes_of_the_jobs(jobs: list[Job], taken: tuple[int, ...], given: tuple[int, ...]) -> None:
-    session = Session(model_of(jobs, "float32"), threads=1)
-    assert (session.inputs[0].shape, session.outputs[0].shape) == (taken, given)
 
 
 def test_every_stack_is_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,6 +43,17 @@ def test_a_file_keeps_them(tmp_path: Path) -> None:
     held["seconds"] = dict.fromkeys(held["seconds"], 42.0)
     path.write_text(json.dumps(held))
     assert Measured(path).seconds([CONV]) == 42.0
+
+
+def test_integers_are_timed_apart(tmp_path: Path) -> None:
+    path, both = tmp_path / "latencies.json", get_args(Precision)
+    assert all(clock(precision, path).seconds([MATRIX]) > 0 for precision in both)
+    spelt = "7 x 4 to 6"
+    assert list(json.loads(path.read_text())["seconds"]) == [spelt, f"{spelt}; int8"]
+
+
+def test_without_a_file_the_model_tells_the_time() -> None:
+    assert (clock("float32", None), clock("int8", None)) == (Modelled(), INT8)
 
 
 def test_of_another_machine_nothing_is_taken(tmp_path: Path) -> None:

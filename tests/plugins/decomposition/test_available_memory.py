@@ -1,0 +1,60 @@
+"""Memory that is available: the system's figure, or what the tightest control group leaves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from onnxpress_plugins.decomposition.available_memory import available
+
+
+def system(root: Path, *, groups: str = "", **files: str) -> Path:
+    """A tree with these files; ``__`` stands for a slash."""
+    written = {"proc/meminfo": "MemTotal: 4096 kB\nMemAvailable:   2048 kB\n", "proc/self/cgroup": groups}
+    for name, text in written.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    for name, text in files.items():
+        path = root / "sys/fs/cgroup" / name.replace("__", "/").replace("_dot_", ".")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_the_system_says(tmp_path: Path) -> None:
+    assert available(system(tmp_path)) == 2048 * 1024
+
+
+def test_a_group_of_version_2_with_a_limit(tmp_path: Path) -> None:
+    files = {
+        "a__b__memory_dot_max": "max\n",
+        "a__b__memory_dot_current": "5000\n",
+        "a__memory_dot_max": "900000\n",
+        "a__memory_dot_current": "500000\n",
+        "a__memory_dot_stat": "anon 100\ninactive_file 20000\n",
+    }
+    assert available(system(tmp_path, groups="0::/a/b\n", **files)) == 420000
+
+
+def test_a_group_of_version_1(tmp_path: Path) -> None:
+    files = {
+        "memory__c__memory_dot_limit_in_bytes": "700000\n",
+        "memory__c__memory_dot_usage_in_bytes": "600000\n",
+        "memory__c__memory_dot_stat": "cache 1\ntotal_inactive_file 50000\n",
+        "memory__memory_dot_limit_in_bytes": "9223372036854771712\n",
+        "memory__memory_dot_usage_in_bytes": "600000\n",
+    }
+    groups = "7:cpu,cpuacct:/c\n4:memory:/c\n"
+    assert available(system(tmp_path, groups=groups, **files)) == 150000
+
+
+def test_more_used_than_allowed_is_nothing(tmp_path: Path) -> None:
+    files = {"memory_dot_max": "1000", "memory_dot_current": "2000"}
+    assert available(system(tmp_path, groups="0::/\n", **files)) == 0
+
+
+def test_where_the_system_does_not_tell(tmp_path: Path) -> None:
+    assert available(tmp_path) == 2**32
+
+
+def test_here() -> None:
+    assert available() > 2**20
