@@ -18,10 +18,11 @@ from onnxpress.options import schema
 from onnxpress.registry import Registry
 
 ROOT = Path(__file__).parents[2]
-PAGE, INTERCHANGE, ASCEND = (
-    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("formats", "interchange", "ascend")
+PAGE, INTERCHANGE, ASCEND, DECOMPOSITION = (
+    (ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8")
+    for name in ("formats", "interchange", "ascend", "decomposition")
 )
-PAGES = "\n".join([PAGE, INTERCHANGE, ASCEND])
+PAGES = "\n".join([PAGE, INTERCHANGE, ASCEND, DECOMPOSITION])
 HEADS = (
     "| ---",
     "| source |",
@@ -32,6 +33,9 @@ HEADS = (
     "| AMCT |",
     "| layer |",
     "| profile |",
+    "| form |",
+    "| `policy` |",
+    "| field |",
 )
 ROWS = [line for line in PAGES.splitlines() if line.startswith("| ") and not line.startswith(HEADS)]
 LINK = re.compile(r"\[([^\]]+)\]\(\.\./(tests/[^)]+)\)")
