@@ -21,18 +21,23 @@ def model_of(jobs: Sequence[Job], precision: Precision) -> ir.Model:
     """A model with input ``x`` that does these jobs, each with what the one before gives."""
     is_float, axes = precision == "float32", len(jobs[0].sizes_in)
     sizes = [jobs[0].repeats, jobs[0].weight_shape[1], *jobs[0].sizes_in]
-    channels_last = [0, *range(2, axes + 2), 1] if axes and not is_float else list(range(len(sizes)))
+    order = [0, *range(2, axes + 2), 1] if axes and not is_float else list(range(axes + 2))
     kind = ir.TensorType(ir.DataType.FLOAT if is_float else ir.DataType.UINT8)
-    data = ir.Value(name="x", type=kind, shape=ir.Shape([sizes[at] for at in channels_last]))
+    data = ir.Value(name="x", type=kind, shape=ir.Shape([sizes[at] for at in order]))
     graph = ir.Graph([data], [], nodes=[], opset_imports={"": 17}, name="stack")
     random, part = np.random.default_rng(0), _float if is_float else _quantised
-    value = _added(graph, "first", ir.node("Transpose", [data], {"perm": np.argsort(channels_last).tolist()}))
+    value = _turned(graph, "first", data, np.argsort(order).tolist())
     for number, job in enumerate(jobs):
         value = part(graph, number, job, value, random)
-    value = _added(graph, "last", ir.node("Transpose", [value], {"perm": channels_last}))
+    value = _turned(graph, "last", value, order)
     value.type = kind
     graph.outputs.append(value)
     return ir.Model(graph, ir_version=10)
+
+
+def _turned(graph: ir.Graph, name: str, value: ir.Value, order: list[int]) -> ir.Value:
+    turns = order != sorted(order)
+    return _added(graph, name, ir.node("Transpose", [value], {"perm": order})) if turns else value
 
 
 def _float(graph: ir.Graph, number: int, job: Job, data: ir.Value, random: np.random.Generator) -> ir.Value:
