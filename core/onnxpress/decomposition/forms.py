@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from onnxpress.decomposition.leading_subspace import leading
+from onnxpress.decomposition.leading_subspace import leading, precision
 from onnxpress.decomposition.matrix_factors import Factors, factor
+from onnxpress.decomposition.triangular_roots import unwhiten
 from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress.errors import InvalidData
 
@@ -47,10 +48,10 @@ def split(
         InvalidData: `weight` holds NaN or infinity, or `rank` is not between 1 and the smaller side of the matrix.
     """
     unfolding = Unfolding(_checked(weight), first_axes)
-    most = min(unfolding.rows, unfolding.columns)
-    if not 1 <= rank <= most:
-        raise InvalidData(f"a weight of shape {list(weight.shape)} has ranks 1 to {most} in this form, not {rank}")
-    factors = factor(unfolding, rank, root=None if covariance is None else root_of(covariance))
+    if not 1 <= rank <= unfolding.side:
+        shape = list(weight.shape)
+        raise InvalidData(f"a weight of shape {shape} has ranks 1 to {unfolding.side} in this form, not {rank}")
+    factors = factor(unfolding, rank, root=_root(covariance, unfolding.columns))
     return folded(unfolding, factors, weight)
 
 
@@ -111,18 +112,18 @@ def tucker2(
     for rank, channels, side in zip(ranks, (inputs, outputs), ("input", "output"), strict=True):
         if not 1 <= rank <= channels:
             raise InvalidData(f"{channels} {side} channels have ranks 1 to {channels}, not {rank}")
-    numbers = _checked(weight).reshape(outputs, inputs, -1).astype(np.float64)
-    root = None if covariance is None else root_of(covariance).astype(np.float64)
-    white = numbers if root is None else np.einsum("oik,ij->ojk", numbers, root)
-    behind = _basis(white, 0, ranks[1])
-    before = _basis(white, 1, ranks[0])
+    numbers = _checked(weight).astype(np.result_type(weight, np.float32), copy=False)
+    root = _root(covariance, inputs)
+    white = numbers if root is None else _turned(numbers, 1, root)
+    behind, before = _basis(white, 0, ranks[1]), _basis(white, 1, ranks[0])
     for _ in range(sweeps):
-        behind = _basis(np.einsum("oik,ir->ork", white, before), 0, ranks[1])
-        before = _basis(np.einsum("oik,or->rik", white, behind), 1, ranks[0])
-    core = np.einsum("oik,or,is->rsk", white, behind, before, optimize=True)
-    first = before.T if root is None else np.linalg.solve(root.T, before).T
+        behind = _basis(_turned(white, 1, before), 0, ranks[1])
+        before = _basis(_turned(white, 0, behind), 1, ranks[0])
+    core = _turned(_turned(white, 0, behind), 1, before)
+    if root is not None:
+        unwhiten(before, root.astype(before.dtype))
     ones = (1,) * len(kernel)
-    parts = _balanced(first, core, behind)
+    parts = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
     shapes = ((ranks[0], inputs, *ones), (ranks[1], ranks[0], *kernel), (outputs, ranks[1], *ones))
     a, b, c = (part.reshape(shape).astype(weight.dtype) for part, shape in zip(parts, shapes, strict=True))
     return a, b, c
@@ -149,9 +150,24 @@ def root_of(covariance: Array, *, shrinkage: float = 1e-2) -> Array:
         raise InvalidData("a covariance must have no negative eigenvalue") from error
 
 
+def _root(covariance: Array | None, size: int) -> Array | None:
+    if covariance is None:
+        return None
+    if covariance.shape != (size, size):
+        raise InvalidData(f"the covariance has to be of shape {[size, size]} here, not {list(covariance.shape)}")
+    return root_of(covariance)
+
+
 def _basis(numbers: Array, axis: int, rank: int) -> Array:
-    matrix = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
-    return leading(matrix @ matrix.T, rank)[1]
+    """The leading directions of the outputs, axis 0, or the inputs, axis 1, as columns."""
+    outputs = axis == 0
+    unfolding = Unfolding(numbers, range(numbers.ndim - 2) if outputs else ())
+    return leading(unfolding.gram(of_rows=outputs, dtype=precision(numbers.shape[axis])), rank)[1]
+
+
+def _turned(numbers: Array, axis: int, basis: Array) -> Array:
+    """`numbers` with `axis` in terms of the columns of a basis."""
+    return np.moveaxis(np.tensordot(numbers, basis.astype(numbers.dtype), (axis, 0)), -1, axis)
 
 
 def _balanced(first: Array, core: Array, last: Array) -> tuple[Array, Array, Array]:
@@ -163,6 +179,8 @@ def _balanced(first: Array, core: Array, last: Array) -> tuple[Array, Array, Arr
 
 
 def _checked(weight: Array) -> Array:
+    if not weight.size:
+        raise InvalidData(f"a weight of shape {list(weight.shape)} holds no numbers")
     if not np.isfinite(weight).all():
         raise InvalidData("the weight holds NaN or infinity")
     return weight

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress.decomposition.leading_subspace import leading, leading_bytes
+from onnxpress.decomposition.leading_subspace import leading, leading_bytes, precision
 from onnxpress.decomposition.triangular_roots import unwhiten, whiten
 from onnxpress.decomposition.unfoldings import CHUNK, Unfolding
 
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.floating[Any]]
 
-
-_DOUBLE = 1024
-"""Smaller side up to which float64 is used, in well under a second; in float32 a Gram matrix tells nothing of singular
-values below 3e-4 of the largest."""
 
 _FLOAT32 = (1e-25, 1e30)
 """Energies, sums of squares, between which float32 neither under- nor overflows."""
@@ -71,7 +67,7 @@ def factor(matrix: Unfolding, rank: int, *, root: Matrix | None = None) -> Facto
         Factors in the precision that was computed in: float64 up to 1024 of the smaller side, float32 beyond.
     """
     of_rows = matrix.rows < matrix.columns
-    gram = _gram(matrix, root, _precision(matrix.side))
+    gram = _gram(matrix, root, precision(matrix.side))
     total = float(np.trace(gram, dtype=np.float64))
     if gram.dtype == np.float32 and not _FLOAT32[0] < total < _FLOAT32[1]:
         gram = _gram(matrix, root, np.float64)
@@ -115,13 +111,9 @@ def bytes_needed(rows: int, columns: int, rank: int, *, whitened: bool = False) 
         whitened: Whether there is a root.
     """
     side = min(rows, columns)
-    number = np.dtype(_precision(side)).itemsize
+    number = np.dtype(precision(side)).itemsize
     chunk = min(CHUNK, rows * columns)
     image = (number + 4) * rows * columns if whitened and rows < columns else 0
     adding = number * (2 * side**2 + chunk) + image
     multiplying = number * (2 * (rows + columns) * rank + chunk)
     return max(adding, number * side**2 + leading_bytes(side, rank, number), multiplying)
-
-
-def _precision(side: int) -> type[np.float64 | np.float32]:
-    return np.float64 if side <= _DOUBLE else np.float32

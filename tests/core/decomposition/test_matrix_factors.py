@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxpress.decomposition import leading_subspace, matrix_factors
+from onnxpress.decomposition import leading_subspace
 from onnxpress.decomposition.matrix_factors import bytes_needed, factor
 from onnxpress.decomposition.unfoldings import Unfolding
 from spectra import matrix_of, noise
@@ -102,7 +102,6 @@ def test_matrices_of_low_rank_are_met_exactly(shape: tuple[int, int], whitened: 
 
 @pytest.fixture
 def single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matrix_factors, "_DOUBLE", 50)
     monkeypatch.setattr(leading_subspace, "EXACT", 50)
 
 
