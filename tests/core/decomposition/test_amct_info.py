@@ -1,4 +1,8 @@
-"""Info files as AMCT's ``auto_decomposition`` for PyTorch writes them: ``json.dump(layers, file, indent="\\t")``."""
+"""Info files of AMCT's ``auto_decomposition`` for PyTorch.
+
+``amct_info.json`` is one that AMCT's own code wrote (``hicann/amct``, its library built from source), of six convolutions
+that go through all of its modes; the others are put together as it puts them together.
+"""
 
 from __future__ import annotations
 
@@ -61,6 +65,22 @@ def test_every_mode(tmp_path: Path, mode: str, first: list[int], last: list[int]
     assert [part.strides for part in stack.parts] == [(2, 1) if axis == 0 else (1, 1), (1, 1) if axis == 0 else (2, 1)]
     assert [part.pads for part in stack.parts] == [None, None], "the file does not say"
     assert (stack.layer.name, stack.layer.weight) == ("layer1.conv", "layer1.conv.weight")
+
+
+def test_what_amct_itself_wrote() -> None:
+    stacks = info.load(Path(__file__).with_name("amct_info.json"))
+    found = {
+        stack.layer.name: (stack.layer.weight_shape, stack.layer.strides, stack.ranks, stack.first_axes)
+        for stack in stacks
+    }
+    assert found == {
+        "a.0": ((64, 3, 7, 7), (2, 2), (16,), (0,)),
+        "layer1": ((128, 64, 3, 5), (2, 1), (32,), (0,)),
+        "layer2": ((64, 128, 5, 3), (1, 1), (32,), (0,)),
+        "layer3": ((64, 64, 3, 3), (1, 1), (32,), (0,)),
+        "layer4": ((64, 64, 5, 3), (1, 1), (32,), (1,)),
+        "layer5": ((64, 96, 3, 5), (1, 1), (32,), (1,)),
+    }
 
 
 def test_it_can_be_written_as_our_own(tmp_path: Path) -> None:
