@@ -1,7 +1,7 @@
 """Info files of AMCT's ``auto_decomposition`` for PyTorch.
 
-``amct_info.json`` is one that AMCT's own code wrote (``hicann/amct``, its library built from source), of six convolutions
-that go through all of its modes; the others are put together as it puts them together.
+``amct_info.json`` is one that AMCT's own code wrote (``hicann/amct``, its library built from source), of six
+convolutions that go through all of its modes; the others are put together as it puts them together.
 """
 
 from __future__ import annotations
