@@ -1,8 +1,8 @@
 """Sizes of every tensor once what only the run decides has a size, so that layers can be compared.
 
 The batch is taken to be one sample, every other dynamic dimension of an input is that of a sample, if there are data,
-and `NOMINAL` otherwise, and ONNX infers the rest.  Where it cannot, `NOMINAL` is taken for the dimensions of the tensor
-itself.
+and `NOMINAL` otherwise, and ONNX infers the rest.  Where it cannot, or finds nothing to be left of an image that small,
+`NOMINAL` is taken for the dimensions of the tensor itself.
 """
 
 from __future__ import annotations
@@ -56,6 +56,6 @@ def _values(graph: ir.Graph) -> list[ir.Value]:
 def _fixed(shape: ir.Shape, sample: Array | None = None) -> tuple[int, ...]:
     sizes = (NOMINAL,) * len(shape) if sample is None or sample.ndim != len(shape) else sample.shape
     return tuple(
-        size if isinstance(size, int) else otherwise if axis else 1
+        size if isinstance(size, int) and size > 0 else otherwise if axis else 1
         for axis, (size, otherwise) in enumerate(zip(shape, sizes, strict=True))
     )

@@ -1,0 +1,61 @@
+"""How kernels can be parted, and the ranks at which nothing is lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from onnxpress.decomposition.layer_stacks import Layer
+from onnxpress_plugins.decomposition.ways import FormName, Way, ways
+
+
+def layer(*shape: int) -> Layer:
+    axes = len(shape) - 2
+    ones = (1,) * axes
+    return Layer(
+        name="c",
+        operator="Conv" if axes else "MatMul",
+        weight="w",
+        weight_shape=shape,
+        strides=ones,
+        pads=(0,) * 2 * axes,
+        dilations=ones,
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "form", "expected"),
+    [
+        ((8, 6, 3, 5), "spatial", [Way("spatial", (0,)), Way("spatial", (1,))]),
+        ((8, 6, 1, 5), "spatial", [Way("spatial", (0,))]),
+        ((8, 6, 3), "spatial", [Way("channel", (0,))]),
+        ((8, 6, 1, 1), "spatial", [Way("low_rank", (0, 1))]),
+        ((8, 6), "tucker2", [Way("low_rank", ())]),
+        ((8, 6, 3, 5), "channel", [Way("channel", (0, 1))]),
+        ((8, 6, 3, 5), "tucker2", [Way("tucker2")]),
+        (
+            (8, 6, 2, 3, 4),
+            "spatial",
+            [Way("spatial", axes) for axes in [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2)]],
+        ),
+        (
+            (8, 6, 3, 5),
+            "auto",
+            [Way("spatial", (0,)), Way("spatial", (1,)), Way("channel", (0, 1)), Way("tucker2")],
+        ),
+    ],
+)
+def test_every_form(shape: tuple[int, ...], form: FormName, expected: list[Way]) -> None:
+    assert list(ways(form, layer(*shape))) == expected
+
+
+@pytest.mark.parametrize(
+    ("way", "ranks"),
+    [
+        (Way("spatial", (0,)), (18,)),
+        (Way("spatial", (1,)), (24,)),
+        (Way("channel", (0, 1)), (8,)),
+        (Way("tucker2"), (6, 8)),
+    ],
+)
+def test_full_ranks(way: Way, ranks: tuple[int, ...]) -> None:
+    assert way.full_ranks(layer(8, 6, 3, 5)) == ranks
