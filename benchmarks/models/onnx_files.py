@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -76,8 +76,15 @@ def _with_statistics(model: keras.Model) -> keras.Model:
     return model
 
 
-NETWORKS: dict[str, Callable[[], keras.Model]] = {
+def _hed() -> Any:
+    from models import real_files
+
+    return real_files.hed()
+
+
+NETWORKS: dict[str, Callable[[], Any]] = {
     "mobilenetv2": _mobilenetv2,
     "resnet50": _resnet50,
     "efficientnet_lite0": _efficientnet_lite0,
+    "hed": _hed,
 }
