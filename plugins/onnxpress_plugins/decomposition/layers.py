@@ -30,7 +30,7 @@ def obstacle(node: ir.Node) -> str | None:
     if groups > 1:
         return "it is depthwise" if tensor.shape[1] == 1 else f"it has {groups} groups"
     if node.op_type != "Conv" and len(tensor.shape) != 2:
-        return "it multiplies stacks of matrices"
+        return "it multiplies by a vector" if len(tensor.shape) == 1 else "it multiplies stacks of matrices"
     if len(weight.uses()) > 1 or weight.is_graph_output():
         return "its weight is used elsewhere, too"
     return None

@@ -10,9 +10,12 @@ import onnx_ir as ir
 import pytest
 
 from calibrated import graph, numbers
+from low_rank_networks import Images, kernel
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context
 from onnxpress.registry import Registry
+from onnxpress.testing import apply
+from onnxpress_plugins.decomposition.decomposing import DECOMPOSE
 from onnxpress_plugins.decomposition.sensitivity import output_shifts
 
 ROWS = numbers(12, 4)
@@ -68,3 +71,22 @@ def test_what_says_nothing_is_refused() -> None:
         shifts(scaled(1), [], Samples(ROWS[:0]))
     with pytest.raises(InvalidData, match="sensitivity cannot be measured without data; give samples with --data PATH"):
         shifts(scaled(1), [], None)
+
+
+def test_a_layer_whose_output_hardly_counts_is_cut_harder() -> None:
+    """Two layers alike, of which one is scaled by a hundredth before they are added."""
+    weight = kernel(48, 32, 3, 3, rank=40, noise=0.5)
+    before = graph(
+        "a = Conv(x, w) b = Conv(x, v) c = Mul(b, s) y = Add(a, c)",
+        x="float[N,32,16,16] x",
+        y="float[N,48,14,14] y",
+        w=weight,
+        v=weight[::-1].copy(),
+        s=np.array(0.01, np.float32),
+    )
+    given = {"max_error": 1.0, "budget": 0.5}
+    _, alike = apply(DECOMPOSE, before, data=Images(), samples=0, **given)
+    _, weighed = apply(DECOMPOSE, before, data=Images(), samples=2, **given)
+    costs = {name: own["macs"][1] for name, own in weighed.details["layers"].items()}
+    assert set(alike.details["layers"]) == {"a", "b"}
+    assert costs.get("a", np.inf) >= 2 * costs["b"]
