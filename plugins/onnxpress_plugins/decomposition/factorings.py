@@ -3,6 +3,12 @@
 Two parts: leading rows and columns of one factorisation are the best factors of every smaller rank.  Three parts,
 Tucker-2: with the kernel turned into the bases of its leading channels on either side, the energy of what ranks (s, r)
 keep is that of the first s x r channels of the turned kernel, so that one table of sums tells the error of every pair.
+
+Where some outputs count more than others (`output_moments`), what is factored is the kernel with its outputs scaled,
+
+    diag(d) W ~ B A        W ~ (diag(1/d) B) A
+
+so that the error that is least is the weighed one; at full rank the stack is the layer all the same.
 """
 
 from __future__ import annotations
@@ -69,6 +75,12 @@ def _covariance(moments: Moments | None) -> Array | None:
     return covariance
 
 
+def _scales(weight: Array, moments: Moments | None) -> Array:
+    """By what the outputs of a kernel are scaled, in its type, ``(outputs, 1, ...)``."""
+    scales = np.ones(len(weight)) if moments is None or moments.scales is None else moments.scales
+    return scales.astype(weight.dtype).reshape(-1, *(1,) * (weight.ndim - 1))
+
+
 def _scale(energy: float, moments: Moments | None) -> float:
     """What turns a share of the energy that was factored into one of the variance of the layer's output."""
     return 1.0 if moments is None or not moments.variance else energy / moments.variance
@@ -76,10 +88,11 @@ def _scale(energy: float, moments: Moments | None) -> float:
 
 class _Split:
     def __init__(self, weight: Array, moments: Moments | None, first_axes: Sequence[int], rank: int) -> None:
-        self._weight = weight
+        self._weight, self._scales = weight, _scales(weight, moments)
         self._unfolding = Unfolding(weight, first_axes)
         covariance = _covariance(moments)
-        made = factor(self._unfolding, rank, root=None if covariance is None else root_of(covariance))
+        scaled = Unfolding(weight * self._scales, first_axes)
+        made = factor(scaled, rank, root=None if covariance is None else root_of(covariance))
         first, second = (matrix.astype(weight.dtype, copy=False) for matrix in (made.first, made.second))
         self._factors = Factors(first, second, made.energies, made.total)
         self._scale = _scale(self._factors.total, moments)
@@ -92,14 +105,15 @@ class _Split:
         return (rule(np.sqrt(self._factors.energies), sides[0], sides[1]),)
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
-        return folded(self._unfolding, self._factors.cut(ranks[0]), self._weight)
+        first, second = folded(self._unfolding, self._factors.cut(ranks[0]), self._weight)
+        return first, second / self._scales
 
 
 class _Tucker:
     def __init__(self, weight: Array, moments: Moments | None, *, sweeps: int) -> None:
-        self._weight, self._sweeps = weight, sweeps
+        self._weight, self._scales, self._sweeps = weight, _scales(weight, moments), sweeps
         self._covariance = covariance = _covariance(moments)
-        numbers = weight.reshape(*weight.shape[:2], -1).astype(np.float64)
+        numbers = (weight * self._scales).reshape(*weight.shape[:2], -1).astype(np.float64)
         if covariance is not None:
             numbers = np.einsum("oik,ij->ojk", numbers, root_of(covariance).astype(np.float64), optimize=True)
         self._spectra = []
@@ -122,4 +136,6 @@ class _Tucker:
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         before, behind = ranks
-        return tucker2(self._weight, (before, behind), sweeps=self._sweeps, covariance=self._covariance)
+        scaled = self._weight * self._scales
+        *parts, last = tucker2(scaled, (before, behind), sweeps=self._sweeps, covariance=self._covariance)
+        return *parts, last / self._scales

@@ -7,7 +7,8 @@ itself has a pass of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ import numpy as np
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.constants import constant
+from onnxpress_plugins.decomposition.output_moments import OutputMoments
 from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
+from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
 
@@ -66,13 +69,15 @@ class Moments:
             about the mean, where no bias makes good what is lost of the mean.
         mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``; None where no bias can
             make use of it.
-        variance: Of the layer's output, summed over its channels.
-        count: How many patches, or rows, were seen.
+        variance: Of the layer's output, summed over its channels; weighed, if they are.
+        scales: Roots of the weights of the outputs, `output_moments` has the reason; None: all are alike.
+        count: How many patches, or rows, the covariance is of.
     """
 
     covariance: Array
     mean: NDArray[np.float64] | None
     variance: float
+    scales: NDArray[np.float64] | None
     count: int
 
 
@@ -92,11 +97,11 @@ def gather(
         InvalidData: There are no data or no sample in them, or one does not fit the model or makes a tensor infinite.
     """
     for group in _groups(probes, memory):
-        watched = {id(probe): (_Inputs(probe), _Spread(probe)) for probe in group}
-        _show(model, group, watched, context, limit)
+        layers = {probe.node: _Layer(probe) for probe in group}
+        patches = [_moments(probe) for probe in group]
+        _show(model, list(zip(group, patches, strict=True)), layers, context, limit)
         for probe in group:
-            seen, spread = watched.pop(id(probe))
-            yield probe, seen.moments(spread.variance())
+            yield probe, layers[probe.node].moments(patches.pop(0))
 
 
 def moments_of(model: ir.Model, probes: Sequence[Probe], context: Context, *, memory: int) -> Iterator[Moments | None]:
@@ -133,21 +138,26 @@ def _groups(probes: Sequence[Probe], memory: int) -> Iterator[list[Probe]]:
         yield group
 
 
+def _moments(probe: Probe) -> PatchMoments:
+    return PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes)
+
+
 def _show(
     model: ir.Model,
-    group: Sequence[Probe],
-    watched: dict[int, tuple[_Inputs, _Spread]],
+    patches: Sequence[tuple[Probe, PatchMoments]],
+    layers: Mapping[ir.Node, _Layer],
     context: Context,
     limit: int | None,
 ) -> None:
     if context.data is None:
         raise InvalidData("what layers see cannot be measured without data; give samples with --data PATH")
-    watchers: dict[ir.Value, _All] = {}
-    for probe in group:
-        seen, spread = watched[id(probe)]
-        assert probe.node.inputs[0] is not None
-        watchers.setdefault(probe.node.inputs[0], _All()).watchers.append(seen.add)
-        watchers.setdefault(probe.node.outputs[0], _All()).watchers.append(spread.add)
+    watchers: dict[ir.Value, _All] = defaultdict(_All)
+    seen = [*((node, layer.means.add) for node, layer in layers.items()), *((own.node, it.add) for own, it in patches)]
+    for node, add in seen:
+        assert node.inputs[0] is not None
+        watchers[node.inputs[0]].watchers.append(_of_rows(add) if layers[node].is_matrix else add)
+    for node, layer in layers.items():
+        watchers[node.outputs[0]].watchers.append(layer.outputs.add)
     if not observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress):
         raise InvalidData("what layers see cannot be measured: the data hold no sample")
 
@@ -163,42 +173,25 @@ class _All:
             watcher(sample)
 
 
-class _Inputs:
-    """Watches the input of a layer."""
+class _Layer:
+    """What is the same for all choices of axes."""
 
     def __init__(self, probe: Probe) -> None:
-        self._is_matrix, self._has_bias = not probe.windows, probe.has_bias
-        self._moments = PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes)
+        self.is_matrix, self._has_bias = not probe.windows, probe.has_bias
+        self.means = TapMeans(probe.inputs, probe.windows or (Window(),))
+        self.outputs = OutputMoments(probe.node.outputs[0], -1 if self.is_matrix else 1)
 
-    def add(self, sample: Array) -> None:
-        rows = sample.reshape(-1, sample.shape[-1]) if self._is_matrix else sample
-        self._moments.add(rows.T[None] if self._is_matrix else rows)
-
-    def moments(self, variance: float) -> Moments:
-        mean = self._moments.mean()
+    def moments(self, patches: PatchMoments) -> Moments:
+        mean = self.means.mean()
         return Moments(
-            covariance=self._moments.covariance(centred=self._has_bias),
-            mean=None if not self._has_bias else mean[:, 0] if self._is_matrix else mean,
-            variance=variance,
-            count=self._moments.count,
+            covariance=patches.covariance(centred=self._has_bias),
+            mean=None if not self._has_bias else mean[:, 0] if self.is_matrix else mean,
+            variance=self.outputs.variance,
+            scales=self.outputs.scales,
+            count=patches.count,
         )
 
 
-class _Spread:
-    """Watches the output of a layer: how much it varies."""
-
-    def __init__(self, probe: Probe) -> None:
-        self._axis = 1 if probe.windows else -1
-        self._count = 0
-        self._sums: NDArray[np.float64] | float = 0.0
-        self._squares: NDArray[np.float64] | float = 0.0
-
-    def add(self, sample: Array) -> None:
-        rows = np.moveaxis(sample, self._axis, 0).reshape(sample.shape[self._axis], -1)
-        self._count += rows.shape[1]
-        self._sums = self._sums + rows.sum(axis=1, dtype=np.float64)
-        self._squares = self._squares + np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
-
-    def variance(self) -> float:
-        count = max(self._count, 1)
-        return float(np.sum(np.maximum(self._squares / count - np.square(self._sums / count), 0.0)))
+def _of_rows(add: Callable[[Array], None]) -> Callable[[Array], None]:
+    """Shows the rows of a matrix as the places of one image, ``(1, inputs, rows)``."""
+    return lambda sample: add(sample.reshape(-1, sample.shape[-1]).T[None])

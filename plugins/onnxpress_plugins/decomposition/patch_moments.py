@@ -9,9 +9,9 @@ where correlation between the taps s is neglected: S is ``(n, n)`` and not as la
 border see padding, whose zeros count.  A position of the other axes is seen through as many taps as reach it; its patch
 is made once and counts so many times.
 
-An image holds far more patches than S needs, which is some tens of n, so that of all its patches the t-th sample gives
-N / t at most, drawn evenly, and each of them counts for those that are left out.  Every sample weighs what it would
-anyway, however many there are, and T of them cost N (1 + ln T) patches.
+Images hold far more patches than S needs, which is some tens of n.  So the t-th sample gives N / t of its patches at
+most, drawn evenly, and each of them counts for those that are left out: every sample weighs what it would anyway,
+however many there are, and T of them cost N (1 + ln T) patches.
 
 Sums ride along with the products: a patch is a column with a 1 below, times the root of its weight w, and
 
@@ -58,39 +58,40 @@ class PatchMoments:
         self._rows = row_count(inputs, windows, first_axes)
         self._products = np.zeros((self._rows + 1, self._rows + 1), _dtype(self._rows))
         self._waiting = np.empty((self._rows + 1, _width(self._rows)), np.float32)
-        self._filled = self._samples = 0
+        self._filled = self._samples = self._total = 0
         self.count = 0
-        """How many patches were written out."""
+        """How many patches were made."""
 
     def add(self, data: Array) -> None:
         """Take what the layer sees in one run, ``(batch, inputs, *sizes)``."""
         grid = _Grid(self._axes, data.shape[2:])
         for sample in data:
             self._samples += 1
-            places = self._drawn(grid.total)
+            self._total += grid.total
+            places = self._drawn(grid.count)
             self.count += len(places)
-            weight = grid.total / max(len(places), 1)
+            roots = grid.roots(places)
             while len(places):
-                free = self._waiting[:, self._filled :].shape[1]
-                self._take(grid.columns(sample, places[:free], weight))
-                places = places[free:]
+                free = self._waiting.shape[1] - self._filled
+                self._take(grid.columns(sample, places[:free], roots[:free]))
+                places, roots = places[free:], roots[free:]
 
     def covariance(self, *, centred: bool = True) -> Array:
         """S, ``(n, n)``, inputs varying slowest; about the mean, or else about zero."""
         self._multiply()
-        total = max(self._products[-1, -1], 1)
+        total = max(self._total, 1)
         covariance = self._products[:-1, :-1] / total
         if centred:
             mean = self._products[:-1, -1] / total
             covariance -= np.outer(mean, mean)
         return covariance
 
-    def _drawn(self, total: int) -> NDArray[np.int64]:
-        """The patches of a sample that are made, of as many as there are."""
+    def _drawn(self, count: int) -> NDArray[np.int64]:
+        """Which of so many patches of a sample are made."""
         most = ceil(_PATCHES * self._rows / self._samples)
-        if total <= most:
-            return np.arange(total)
-        return np.sort(np.random.default_rng(self._samples).choice(total, most, replace=False, shuffle=False))
+        if count <= most:
+            return np.arange(count)
+        return np.sort(np.random.default_rng(self._samples).choice(count, most, replace=False, shuffle=False))
 
     def _take(self, columns: Array) -> None:
         stop = self._filled + columns.shape[1]
@@ -109,13 +110,16 @@ class _Grid:
     """The patches of a sample of one size: one for each output of the first axes and each input that the rest sees.
 
     Attributes:
-        total: How many there are.
+        count: How many there are.
+        total: What they weigh together, with those that lie in the padding of the rest, which are zero.
     """
 
     def __init__(self, axes: Sequence[tuple[Window, bool]], sizes: Sequence[int]) -> None:
         self._axes = []
+        self.total = 1
         for (window, is_first), size in zip(axes, sizes, strict=True):
             places = window.places(size)
+            self.total *= places.shape[1] if is_first else places.size
             often = np.ones(places.shape[1])
             if not is_first:
                 seen = window.sights(size).sum(axis=0)
@@ -123,20 +127,26 @@ class _Grid:
                 often = seen[places[0]]
             self._axes.append((places, often, size))
         self._shape = [len(often) for _, often, _ in self._axes]
-        self.total = prod(self._shape)
+        self.count = prod(self._shape)
 
-    def columns(self, sample: Array, numbers: NDArray[np.int64], weight: float) -> Array:
+    def roots(self, numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The roots of what some patches weigh that stand for all."""
+        often = np.ones(len(numbers))
+        for (_, seen, _), at in zip(self._axes, np.unravel_index(numbers, self._shape), strict=True):
+            often *= seen[at]
+        every = prod(float(seen.sum()) for _, seen, _ in self._axes)
+        return np.asarray(np.sqrt(often * (every / max(often.sum(), 1))), np.float32)
+
+    def columns(self, sample: Array, numbers: NDArray[np.int64], roots: NDArray[np.float32]) -> Array:
         """Some patches as columns over ones, each times the root of its weight, ``(n + 1, patches)``."""
         count = len(numbers)
-        index, inside, often = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_), np.full(count, weight)
-        for (places, seen, size), at in zip(self._axes, np.unravel_index(numbers, self._shape), strict=True):
+        index, inside = np.zeros((1, 1), np.int64), np.ones((1, 1), np.bool_)
+        for (places, _, size), at in zip(self._axes, np.unravel_index(numbers, self._shape), strict=True):
             own = places[:, at]
             index = (index[:, None] * size + own.clip(0, size - 1)).reshape(-1, count)
             inside = (inside[:, None] & (own >= 0) & (own < size)).reshape(-1, count)
-            often *= seen[at]
-        root = np.sqrt(often).astype(np.float32)
         taken = np.take(sample.reshape(len(sample), -1), index, axis=1)
-        return np.concatenate([(taken * (inside * root)).reshape(-1, count), root[None]])
+        return np.concatenate([(taken * (inside * roots)).reshape(-1, count), roots[None]])
 
 
 def row_count(inputs: int, windows: Sequence[Window], first_axes: Sequence[int]) -> int:

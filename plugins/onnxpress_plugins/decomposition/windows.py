@@ -56,7 +56,7 @@ class Window:
         return np.asarray(seen, np.float64)
 
     def places(self, size: int) -> NDArray[np.int64]:
-        """The input that each output sees through each tap, ``(kernel, outputs)``; in padding it is not from 0 to `size`."""
+        """Which input each output sees through each tap, ``(kernel, outputs)``; padding is below 0 or beyond `size`."""
         outputs, taps = np.arange(self.outputs(size)), np.arange(self.kernel)
         return np.asarray(outputs * self.stride + self.dilation * taps[:, None] - self.padding(size)[0])
 

@@ -11,7 +11,7 @@ from calibrated import graph, numbers
 from onnxpress.decomposition.forms import channel, low_rank, spatial, tucker2
 from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition.composition import composed, mean_shift
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window
 
 WEIGHT = numbers(6, 5, 3, 2)
@@ -38,9 +38,9 @@ def test_matrices_compose_to_their_product() -> None:
 def test_the_bias_gives_the_mean_back_padding_included() -> None:
     first, second = spatial(WEIGHT, 2)
     data = numbers(3, 5, 7, 6) + 2
-    moments = PatchMoments(5, [Window(kernel=3, pads=(1, 1)), Window(kernel=2, stride=2)], [0])
-    moments.add(data)
-    shift = mean_shift(WEIGHT, [first, second], moments.mean())
+    means = TapMeans(5, [Window(kernel=3, pads=(1, 1)), Window(kernel=2, stride=2)])
+    means.add(data)
+    shift = mean_shift(WEIGHT, [first, second], means.mean())
     one = graph("y = Conv<pads = [1, 0, 1, 0], strides = [1, 2]>(x, w)", x="float[3,5,7,6] x", w=WEIGHT)
     two = graph(
         "m = Conv<pads = [1, 0, 1, 0]>(x, a) y = Conv<strides = [1, 2]>(m, b, s)",
@@ -49,8 +49,8 @@ def test_the_bias_gives_the_mean_back_padding_included() -> None:
         b=second,
         s=shift.astype(np.float32),
     )
-    means = [Session(model, threads=1).run({"x": data})["y"].mean(axis=(0, 2, 3)) for model in (one, two)]
-    np.testing.assert_allclose(means[1], means[0], atol=1e-4)
+    given = [Session(model, threads=1).run({"x": data})["y"].mean(axis=(0, 2, 3)) for model in (one, two)]
+    np.testing.assert_allclose(given[1], given[0], atol=1e-4)
     assert np.abs(shift).max() > 0.1
 
 

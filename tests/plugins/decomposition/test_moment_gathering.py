@@ -15,7 +15,8 @@ from onnxpress.kinds import Context
 from onnxpress.registry import Registry
 from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed
+from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 
 
@@ -61,25 +62,38 @@ def test_every_layer_is_told_what_it_sees() -> None:
     assert [probe.node.name for probe, _ in found] == ["c", "c", "y", "y"]
     for probe, moments in found:
         expected = PatchMoments(probe.inputs, probe.windows, probe.first_axes)
+        means = TapMeans(probe.inputs, probe.windows)
         for run in runs:
             expected.add(run[str(probe.node.inputs[0] and probe.node.inputs[0].name)])
+            means.add(run[str(probe.node.inputs[0] and probe.node.inputs[0].name)])
         np.testing.assert_allclose(moments.covariance, expected.covariance(), atol=1e-4)
-        np.testing.assert_allclose(np.asarray(moments.mean), expected.mean(), atol=1e-4)
-        outputs = np.concatenate([run[str(probe.node.name)] for run in runs])
-        assert moments.variance == pytest.approx(outputs.var(axis=(0, 2, 3)).sum(), rel=1e-4)
-        assert moments.count == 3 * np.prod(probe.node.outputs[0].shape[2:])
+        np.testing.assert_allclose(np.asarray(moments.mean), means.mean(), atol=1e-4)
+        assert moments.count == expected.count
+
+
+def test_outputs_in_front_of_a_relu_are_weighed_by_how_often_it_is_open() -> None:
+    found = {probe.node.name: moments for probe, moments in gathered(Samples(*PICTURES), memory=2**20)}
+    session = Session(MODEL, outputs=["c", "y"], threads=1)
+    runs = [session.run({"x": picture}) for picture in PICTURES]
+    c, y = (np.concatenate([run[name] for run in runs]) for name in ("c", "y"))
+    often = (c > 0).mean(axis=(0, 2, 3))
+    assert often.min() > 0.02
+    np.testing.assert_allclose(np.asarray(found["c"].scales), np.sqrt(often))
+    assert found["c"].variance == pytest.approx((often * c.var(axis=(0, 2, 3))).sum(), rel=1e-4)
+    assert found["y"].scales is None
+    assert found["y"].variance == pytest.approx(y.var(axis=(0, 2, 3)).sum(), rel=1e-4)
 
 
 def test_one_at_a_time_gives_the_same_and_takes_a_pass_for_each() -> None:
     together, apart = Samples(*PICTURES), Samples(*PICTURES)
-    for (_, one), (_, other) in zip(gathered(together, 2**20), gathered(apart, 1), strict=True):
+    for (_, one), (_, other) in zip(gathered(together, 2**30), gathered(apart, 1), strict=True):
         np.testing.assert_array_equal(one.covariance, other.covariance)
     assert (together.passes, apart.passes) == (1, 4)
 
 
 def test_as_many_as_fit_share_a_pass() -> None:
     data = Samples(*PICTURES)
-    gathered(data, memory=(12**2 + 12**2 + 15**2) * 8)
+    gathered(data, memory=bytes_needed(12) + bytes_needed(12) + bytes_needed(15))
     assert data.passes == 2
 
 

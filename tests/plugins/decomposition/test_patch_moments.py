@@ -1,4 +1,5 @@
-"""Moments of patches: against every patch written out, with padding, strides, dilation, and any choice of axes."""
+"""Moments of patches: against every patch written out, with padding, strides, dilation, any choice of axes; and of some
+patches of each sample."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from onnxpress_plugins.decomposition import patch_moments
 from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
+from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window
 
 if TYPE_CHECKING:
@@ -42,12 +44,11 @@ def written_out(data: Array, axes: list[Window]) -> Array:
 
 
 def expected(patches: Array, first: list[int]) -> Array:
-    """The mean over the other taps of the covariance of patches of the first axes."""
+    """The covariance of patches of the first axes, over all outputs and other taps."""
     rest = [axis for axis in range(patches.ndim - 2) if axis not in first]
     apart = patches.transpose([*(axis + 2 for axis in rest), 0, 1, *(axis + 2 for axis in first)])
     size = patches.shape[1] * int(np.prod([patches.shape[axis + 2] for axis in first], dtype=int))
-    apart = apart.reshape(-1, len(patches), size)
-    return np.mean([np.cov(each.T, bias=True).reshape(size, size) for each in apart], axis=0)
+    return np.cov(apart.reshape(-1, size).T, bias=True).reshape(size, size)
 
 
 @settings(max_examples=60, deadline=None)
@@ -58,11 +59,12 @@ def test_every_patch_is_counted(axes: list[Window], batch: int, drawn: st.DataOb
     samples = [
         np.random.default_rng(seed).standard_normal((batch, 2, *sizes)).astype(np.float32) + 1 for seed in range(2)
     ]
-    moments = PatchMoments(2, axes, first)
+    moments, means = PatchMoments(2, axes, first), TapMeans(2, axes)
     for sample in samples:
         moments.add(sample)
+        means.add(sample)
     patches = np.concatenate([written_out(sample, axes) for sample in samples])
-    np.testing.assert_allclose(moments.mean(), patches.mean(axis=0), atol=1e-6)
+    np.testing.assert_allclose(means.mean(), patches.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(moments.covariance(), expected(patches, first), atol=1e-5)
 
 
@@ -76,22 +78,71 @@ def test_three_axes(first: list[int]) -> None:
 
 
 def test_pieces_change_nothing_but_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = np.random.default_rng(0).standard_normal((1, 4, 9, 8)).astype(np.float32)
-    whole, pieces = (PatchMoments(4, [Window(kernel=3, pads=(1, 1))] * 2, [0]) for _ in range(2))
-    whole.add(data)
-    monkeypatch.setattr(patch_moments, "_CHUNK", 200)
-    pieces.add(data)
+    whole = PatchMoments(4, [Window(kernel=3, pads=(1, 1))] * 2, [0])
+    monkeypatch.setattr(patch_moments, "_WAITING", 200)
+    pieces = PatchMoments(4, [Window(kernel=3, pads=(1, 1))] * 2, [0])
+    for seed in range(3):
+        data = np.random.default_rng(seed).standard_normal((1, 4, 9, 8)).astype(np.float32)
+        whole.add(data)
+        pieces.add(data)
     np.testing.assert_allclose(pieces.covariance(), whole.covariance(), atol=1e-5)
 
 
 def test_the_rows_of_a_matrix() -> None:
     data = np.random.default_rng(0).standard_normal((50, 3))
-    moments = PatchMoments(3, [Window()], [])
+    moments, means = PatchMoments(3, [Window()], []), TapMeans(3, [Window()])
     moments.add(data.T[None])
+    means.add(data.T[None])
     np.testing.assert_allclose(moments.covariance(), np.cov(data.T, bias=True), atol=1e-5)
-    np.testing.assert_allclose(moments.mean()[:, 0], data.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(means.mean()[:, 0], data.mean(axis=0), atol=1e-5)
+
+
+def of_images(images: Array) -> PatchMoments:
+    moments = PatchMoments(images.shape[1], [Window(kernel=3, pads=(1, 1))] * 2, [0])
+    for image in images:
+        moments.add(image[None])
+    return moments
+
+
+def blurred(count: int, *, seed: int) -> Array:
+    """Images of three channels whose neighbours are alike."""
+    noise = np.random.default_rng(seed).standard_normal((count, 3, 26, 26)).astype(np.float32)
+    return noise[:, :, :-2, :-2] + noise[:, :, 1:-1, 1:-1] + noise[:, :, 2:, 2:] + 1
+
+
+def test_later_samples_give_fewer_patches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_moments, "_PATCHES", 40)
+    counts = [of_images(blurred(count, seed=0)).count for count in (1, 2, 3, 4)]
+    assert counts == [360, 360 + 180, 360 + 180 + 120, 360 + 180 + 120 + 90]  # 9 rows; an image has 24 * 24 = 576
+
+
+def test_some_patches_tell_what_all_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = blurred(20, seed=0)
+    every = of_images(images).covariance()
+    monkeypatch.setattr(patch_moments, "_PATCHES", 40)
+    some = of_images(images)
+    assert some.count < 1400  # of 11520
+    assert np.linalg.norm(some.covariance() - every) < 0.2 * np.linalg.norm(every)
+    assert np.linalg.eigvalsh(some.covariance()).min() > 0
+
+
+def test_every_sample_weighs_the_same_however_few_of_its_patches_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_moments, "_PATCHES", 10)
+    moments = PatchMoments(1, [Window()] * 2, [0])
+    for value in range(1, 6):
+        moments.add(np.full((1, 1, 9, 9), value, np.float32))
+    assert moments.count == 10 + 5 + 4 + 3 + 2
+    np.testing.assert_allclose(moments.covariance(), [[np.var([1, 2, 3, 4, 5])]], rtol=1e-5)
+    np.testing.assert_allclose(moments.covariance(centred=False), [[np.mean(np.square([1, 2, 3, 4, 5]))]], rtol=1e-5)
+
+
+def test_the_same_patches_are_drawn_every_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_moments, "_PATCHES", 10)
+    images = blurred(3, seed=0)
+    np.testing.assert_array_equal(of_images(images).covariance(), of_images(images).covariance())
 
 
 def test_large_ones_take_half_the_bytes_of_each_number() -> None:
-    assert bytes_needed(row_count(512, [Window(kernel=3)] * 2, [0])) == 1536**2 * 8
-    assert bytes_needed(row_count(1024, [Window(kernel=3)] * 2, [0])) == 3072**2 * 4
+    assert row_count(512, [Window(kernel=3)] * 2, [0]) == 1536
+    assert bytes_needed(1536) == 1536**2 * (8 + 2)  # and half as many patches wait as there are rows
+    assert bytes_needed(3072) == 3072**2 * (4 + 2)
