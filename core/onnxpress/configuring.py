@@ -56,7 +56,7 @@ def configured(
 def fitted(
     recipe: Recipe, registry: Registry, *, step_options: Mapping[str, Any], config: AmctConfig | None, model: ir.Model
 ) -> tuple[Recipe, list[str]]:
-    """The recipe with what only the model tells: which layers are of a type, how many samples a batch has.
+    """The recipe with what only the model tells: names and types of layers, how many samples a batch has.
 
     Args:
         recipe: The `configured` one.
@@ -73,6 +73,7 @@ def fitted(
     """
     if config is None:
         return recipe, []
+    config = config.renamed(model)
     warnings = config.check(model)
     passes = [step.name for step in recipe.steps]
     resolved = config.resolved(model).options(passes)

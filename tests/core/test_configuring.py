@@ -17,6 +17,7 @@ from onnxpress.ascend.configuration.reading import read
 from onnxpress.calibrating import calibrate
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption, InvalidRecipe
+from onnxpress.kinds import SOURCE_NAME_KEY
 from onnxpress.recipe import find
 from onnxpress.records import Run
 from onnxpress.registry import Registry
@@ -155,3 +156,14 @@ def test_the_command_line_takes_it(text: Path, tmp_path: Path, capsys: pytest.Ca
     assert capsys.readouterr().err == (
         f"onnxpress: {text}, common_config asks for ada_quantize, which is not done; use arq_quantize\n"
     )
+
+
+@pytest.mark.parametrize("called", ["conv2", "net/conv2/Conv2D"])
+def test_a_layer_goes_by_the_name_of_its_source_or_its_own(called: str, tmp_path: Path) -> None:
+    model = network()
+    for node in model.graph:
+        node.meta[SOURCE_NAME_KEY] = f"net/{node.name}/Conv2D"
+    (tmp_path / "c.json").write_text(json.dumps({"version": 1, called: IFMR_LAYER}))
+    run = compress(model, data=DATA, amct_config=tmp_path / "c.json", threads=1).run
+    assert options(run, "insert-qdq")["only_nodes"] == ["conv2"]
+    assert next(step for step in run.steps if step.name == "insert-qdq").notes.counts == {"Conv quantised": 1}

@@ -4,11 +4,13 @@ Listed are the layers that the target would quantise; those to skip have ``quant
 defaults, or what its simplified configuration (``config_defination``) says.  The model is not changed: either tool can
 then be told, in AMCT's words, to quantise the same layers in the same way.
 
+Layers go by the names that the source of the model has for them: those of TensorFlow for a graph of TensorFlow.
 Matrices have one scale for their weight, whatever common settings say, since AMCT has no other for them.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import onnx_ir as ir
@@ -48,30 +50,32 @@ class WriteAmctConfig(ir.passes.InPlacePass):
             InvalidRecipe: The settings name a layer that is not there, or cannot be as they say.
             InvalidOption: No layer is left to quantise.
         """
-        for sentence in self._config.check(model):
+        config = self._config.renamed(model)
+        for sentence in config.check(model):
             self._notes.warn(sentence)
         decided = plan(model, self._target)
         for node, reason in decided.declined:
             if node.op_type in LAYERS:
                 self._notes.decline(node, reason)
         nodes = [unit.node for unit in decided.units if unit.node.op_type in LAYERS]
-        enabled = {node: not self._is_skipped(node) for node in nodes}
+        enabled = {node: not _is_skipped(node, config) for node in nodes}
         if not any(enabled.values()):
             raise InvalidOption(
                 f"no layer is left that {self._target.name} would quantise, so that AMCT would do nothing"
             )
+        content = render(replace(config, skip_fusion_layers=self._config.skip_fusion_layers), enabled)
         with atomic(self._file) as staged:
-            staged.write_text(render(self._config, enabled), encoding="utf-8")
+            staged.write_text(content, encoding="utf-8")
         self._notes.count("layers to quantise", sum(enabled.values()))
         self._notes.count("layers to skip", len(nodes) - sum(enabled.values()))
         self._notes.details["config"] = str(self._file)
         return ir.passes.PassResult(model, modified=False)
 
-    def _is_skipped(self, node: ir.Node) -> bool:
-        config = self._config
-        unlisted = config.listed is not None and node.name not in config.listed
-        named = unlisted or node.name in config.skip_layers
-        return named or any(is_of_type(node, kind) for kind in config.skip_layer_types)
+
+def _is_skipped(node: ir.Node, config: AmctConfig) -> bool:
+    unlisted = config.listed is not None and node.name not in config.listed
+    named = unlisted or node.name in config.skip_layers
+    return named or any(is_of_type(node, kind) for kind in config.skip_layer_types)
 
 
 def _build(

@@ -16,7 +16,7 @@ from onnxpress import recipe
 from onnxpress.ascend.configuration.amct_config import AmctConfig
 from onnxpress.ascend.configuration.reading import read
 from onnxpress.errors import InvalidOption, InvalidRecipe
-from onnxpress.kinds import Context
+from onnxpress.kinds import SOURCE_NAME_KEY, Context
 from onnxpress.options import bind
 from onnxpress.records import Notes
 from onnxpress.registry import Registry
@@ -155,3 +155,19 @@ def test_a_layer_that_is_not_there_is_named_and_nothing_is_written(tmp_path: Pat
 def test_the_recipe_ends_with_it() -> None:
     (*_, last) = recipe.find("ascend-config").steps
     assert last.name == "write-amct-config"
+
+
+def test_layers_go_by_the_names_of_the_source(tmp_path: Path) -> None:
+    model = network()
+    for node in model.graph:
+        if node.name in ("conv1", "conv2"):
+            node.meta[SOURCE_NAME_KEY] = f"net/{node.name}/Conv2D"
+    (tmp_path / "c.cfg").write_text('skip_layers: "net/conv1/Conv2D" skip_fusion_layers: "net/conv2/Conv2D"')
+    document, _ = write(tmp_path / "c.json", model, definition=tmp_path / "c.cfg")
+    assert list(document)[5:] == ["conv3", "fc", "net/conv1/Conv2D", "net/conv2/Conv2D", "pool"]
+    assert not document["net/conv1/Conv2D"]["quant_enable"]
+    assert document["skip_fusion_layers"] == ["net/conv2/Conv2D"]
+    back = read(tmp_path / "c.json").renamed(model)
+    back.check(model)
+    assert (back.skip_layers, back.skip_fusion_layers) == (("conv1",), ("conv2",))
+    assert back.listed == tuple(back.layers) == ("conv3", "fc", "conv2", "pool")

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 import difflib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from onnxpress.ascend.configuration.layer_settings import LayerSettings, refused
 from onnxpress.ascend.layer_types import ONE_SCALE, is_of_type, operators
 from onnxpress.errors import InvalidRecipe
+from onnxpress.kinds import SOURCE_NAME_KEY
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -112,6 +113,21 @@ class AmctConfig:
         if "fold-batch-norm" in passes:
             options["fold-batch-norm.exclude_layers"] = list(self.skip_fusion_layers) if self.do_fusion else ["*"]
         return {name: value for name, value in options.items() if value or name == "calibrate.observer_options"}
+
+    def renamed(self, model: ir.Model) -> AmctConfig:
+        """This configuration with layers called as `model` calls them, where its source calls them otherwise."""
+        names = {node.meta.get(SOURCE_NAME_KEY): node.name for node in model.graph.all_nodes() if node.name}
+
+        def called(layers: Iterable[str]) -> tuple[str, ...]:
+            return tuple(names.get(layer) or layer for layer in layers)
+
+        return replace(
+            self,
+            skip_fusion_layers=called(self.skip_fusion_layers),
+            skip_layers=called(self.skip_layers),
+            layers=dict(zip(called(self.layers), self.layers.values(), strict=True)),
+            listed=None if self.listed is None else called(self.listed),
+        )
 
     def resolved(self, model: ir.Model) -> AmctConfig:
         """This configuration without types that `model` lacks, and with products of matrices by name.

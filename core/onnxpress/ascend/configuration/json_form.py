@@ -20,6 +20,7 @@ from onnxpress.ascend.configuration.global_settings import NAMES, global_setting
 from onnxpress.ascend.configuration.layer_settings import OPTIONS, LayerSettings, known, layer_settings, truth
 from onnxpress.ascend.layer_types import ONE_SCALE
 from onnxpress.errors import InvalidRecipe
+from onnxpress.kinds import SOURCE_NAME_KEY
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -78,7 +79,7 @@ def render(config: AmctConfig, layers: Mapping[ir.Node, bool]) -> str:
 
     Args:
         config: The settings.
-        layers: The layers to list, and whether each is quantised.
+        layers: The layers to list, and whether each is quantised.  They are called as their source calls them.
 
     Raises:
         InvalidRecipe: A layer has no name that AMCT could know it by.
@@ -90,11 +91,14 @@ def render(config: AmctConfig, layers: Mapping[ir.Node, bool]) -> str:
         "do_fusion": config.do_fusion,
         "skip_fusion_layers": list(config.skip_fusion_layers),
     }
-    for node, enabled in sorted(layers.items(), key=lambda layer: layer[0].name or ""):
-        if node.name in ("", None, "version", *NAMES):
-            raise InvalidRecipe(f"a {node.op_type} is called {node.name!r}, which AMCT has for a key; rename the node")
+    names = {node: node.meta.get(SOURCE_NAME_KEY, node.name or "") for node in layers}
+    for node, enabled in sorted(layers.items(), key=lambda layer: names[layer[0]]):
+        if names[node] in ("", "version", *NAMES):
+            raise InvalidRecipe(
+                f"a {node.op_type} is called {names[node]!r}, which AMCT has for a key; rename the node"
+            )
         settings = config.settings(node)
-        document[str(node.name)] = {
+        document[names[node]] = {
             "quant_enable": enabled,
             "activation_quant_params": _activation(settings, config.is_asymmetric(settings)),
             "weight_quant_params": {
