@@ -66,6 +66,20 @@ def benchmark(name: str) -> str:
     return "\n".join([*head, *rows, "", f"{versions}."])
 
 
+def stack_latency() -> str:
+    """Measured time of spatial stacks over that of the layer, a row for each size, float and int8 side by side."""
+    found = json.loads((RESULTS / "stack_latency.json").read_text(encoding="utf-8"))
+    shares = [column for column in found["rows"][0] if column.startswith("measured")]
+    sizes: dict[tuple[int, int], list[str]] = {}
+    for row in found["rows"]:
+        if row["form"] == "spatial":
+            sizes.setdefault((row["channels"], row["map"]), []).extend(f"{row[share]:.2f}" for share in shares)
+    words = [f"{kind}, {share.removeprefix('measured ')}" for kind in ("float", "int8") for share in shares]
+    rows = [f"| {channels} | {size} x {size} | {' | '.join(times)} |" for (channels, size), times in sizes.items()]
+    head = [f"| channels | map | {' | '.join(words)} |", "| --- " * (len(words) + 2) + "|"]
+    return "\n".join([*head, *rows, "", f"{found['processor']}, onnxruntime {found['versions']['onnxruntime']}."])
+
+
 def backend_suite() -> str:
     """The score of ONNX's own tests, what is beyond TensorFlow, and what we lack."""
     listed = runpy.run_path(str(RESULTS.parent / "backend_suite_exclusions.py"))
@@ -112,6 +126,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "backend_suite": backend_suite,
     "ascend": partial(benchmark, "ascend"),
     "interchange": partial(benchmark, "interchange"),
+    "stack_latency": stack_latency,
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +23,8 @@ from onnxpress_plugins.decomposition.latency import INT8, Modelled
 from onnxpress_plugins.decomposition.rank_choice import Rule
 from onnxpress_plugins.decomposition.ways import FormName
 
-PAGE = (Path(__file__).parents[2] / "docs" / "decomposition.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "decomposition.md").read_text(encoding="utf-8")
 
 
 def first_column(head: str) -> set[str]:
@@ -75,6 +78,20 @@ def test_the_constants_of_the_clock(kind: str, model: Modelled) -> None:
     assert line is not None
     shown = (1e3 * model.giga_mac, 1e3 * model.gigabyte, 1e6 * model.job)
     assert [float(text) for text in line.groups()] == pytest.approx(shown, rel=0.03)
+
+
+def test_the_times_are_those_of_the_last_run() -> None:
+    generated = runpy.run_path(str(ROOT / "docs" / "generated.py"))
+    page = generated["on_page_markdown"](PAGE)
+    results = json.loads((ROOT / "benchmarks" / "results" / "stack_latency.json").read_text(encoding="utf-8"))
+    spatial = [row for row in results["rows"] if row["form"] == "spatial"]
+    assert len(spatial) >= 10
+    for row in spatial:
+        line = re.search(rf"^\| {row['channels']} \| {row['map']} x {row['map']} \|(.*)$", page, re.MULTILINE)
+        assert line is not None
+        cells = [float(cell) for cell in line[1].strip("| ").split(" | ")]
+        shown = cells[:3] if row["precision"] == "float32" else cells[3:]
+        assert shown == pytest.approx([row[f"measured {share}"] for share in (0.25, 0.5, 0.7)], abs=0.006)
 
 
 def worked_example() -> str:
