@@ -18,8 +18,8 @@ def emit(model: ir.Model, path: Path, *, nhwc: bool = False) -> list[Path]:
     Args:
         model: The model; it is not changed.
         path: Where the file goes; it ends in ``.keras``.
-        nhwc: Inputs and outputs of rank 4 and 5 have their channels last, as Keras users have them; False keeps
-            ONNX's order.
+        nhwc: Move the channels of inputs and outputs of rank 4 and 5 from axis 1 to the end.  Leave it out
+            where they are there already, as in a model that came from TensorFlow.
 
     Returns:
         The file written.

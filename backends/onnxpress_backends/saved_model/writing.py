@@ -32,7 +32,8 @@ def emit(model: ir.Model, path: Path, *, mode: SavedMode = "fake-quant", nhwc: b
         path: The folder; a SavedModel that is there already is replaced.
         mode: What becomes of QuantizeLinear and DequantizeLinear: FakeQuant operators with trainable ranges
             (``fake-quant``), arithmetic that is equal to the last bit (``exact``), nothing (``float``).
-        nhwc: Inputs and outputs of rank 4 and 5 have their channels last; False keeps ONNX's order.
+        nhwc: Move the channels of inputs and outputs of rank 4 and 5 from axis 1 to the end.  Leave it out
+            where they are there already, as in a model that came from TensorFlow.
 
     Returns:
         The folder.

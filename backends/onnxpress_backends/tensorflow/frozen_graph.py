@@ -21,7 +21,8 @@ def emit(model: ir.Model, path: Path, *, mode: Mode = "fake-quant", nhwc: bool =
         mode: What becomes of QuantizeLinear and DequantizeLinear: FakeQuant operators (``fake-quant``), arithmetic that
             is equal to the last bit (``exact``), nothing (``float``).  ``quantize-weights``, for frozen graphs alone:
             as ``float``, and constants of 1,024 elements and more are stored in 8 bits.
-        nhwc: Inputs and outputs of rank 4 and 5 have their channels last; False keeps ONNX's order.
+        nhwc: Move the channels of inputs and outputs of rank 4 and 5 from axis 1 to the end.  Leave it out
+            where they are there already, as in a model that came from TensorFlow.
 
     Returns:
         The file written.

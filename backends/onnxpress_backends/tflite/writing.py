@@ -42,8 +42,8 @@ def emit(
             (``int8``).  None: ``int8`` if the model has such nodes, else ``float``.
         integer_io: With ``int8``, inputs and outputs are int8, too.
         sparse: Weights with many zeros are stored without them; from about 60 % zeros the file gets smaller.
-        nhwc: Inputs and outputs of rank 4 and 5 have their channels last, as TFLite's delegates want them; False keeps
-            ONNX's order, at the price of a Transpose.
+        nhwc: Move the channels of inputs and outputs of rank 4 and 5 from axis 1 to the end.  Leave it out
+            where they are there already, as in a model that came from TensorFlow.
         batch: Samples that go in at a time; None leaves an open batch open.
 
     Returns:

@@ -23,7 +23,8 @@ def emit(
         path: Where the file goes.
         library: The file says by functions of TensorFlow's what Ascend's operators compute, so that TensorFlow runs
             it; False for readers that take no functions.
-        nhwc: Inputs and outputs of rank 4 and 5 have their channels last; False keeps ONNX's order.
+        nhwc: Move the channels of inputs and outputs of rank 4 and 5 from axis 1 to the end.  Leave it out
+            where they are there already, as in a model that came from TensorFlow.
         batch: Samples that go in at a time, where the model leaves that open.
 
     Returns:
