@@ -29,18 +29,21 @@ class Cost:
         cpu_seconds: CPU seconds, all threads, of what was timed.
         peak_mb: Peak resident memory of the whole process, in 10^6 bytes.
         idle_mb: Resident memory after the imports, before the work, in 10^6 bytes.
+        wall_seconds: What the clock said of what was timed, on a machine that may do other things as well.
     """
 
     cpu_seconds: float = 0.0
     peak_mb: float = 0.0
     idle_mb: float = 0.0
+    wall_seconds: float = 0.0
 
     @contextmanager
     def timed(self) -> Iterator[None]:
-        """Add the CPU time of the block."""
-        start = time.process_time()
+        """Add the time of the block."""
+        start, began = time.process_time(), time.perf_counter()
         yield
         self.cpu_seconds += time.process_time() - start
+        self.wall_seconds += time.perf_counter() - began
 
 
 def in_child(script: str, case: Mapping[str, Any]) -> Cost:

@@ -27,6 +27,7 @@ BENCHMARKS = (
     "round_trip",
     "backend_suite",
     "tf2onnx_failures",
+    "factorization",
     "calibration",
 )
 

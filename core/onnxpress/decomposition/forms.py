@@ -18,7 +18,7 @@ import numpy as np
 
 from onnxpress.decomposition.leading_subspace import leading, precision
 from onnxpress.decomposition.matrix_factors import Factors, factor
-from onnxpress.decomposition.triangular_roots import unwhiten
+from onnxpress.decomposition.triangular_roots import root, unwhiten
 from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress.errors import InvalidData
 
@@ -113,15 +113,15 @@ def tucker2(
         if not 1 <= rank <= channels:
             raise InvalidData(f"{channels} {side} channels have ranks 1 to {channels}, not {rank}")
     numbers = _checked(weight).astype(np.result_type(weight, np.float32), copy=False)
-    root = _root(covariance, inputs)
-    white = numbers if root is None else _turned(numbers, 1, root)
+    triangle = _root(covariance, inputs)
+    white = numbers if triangle is None else _turned(numbers, 1, triangle)
     behind, before = _basis(white, 0, ranks[1]), _basis(white, 1, ranks[0])
     for _ in range(sweeps):
         behind = _basis(_turned(white, 1, before), 0, ranks[1])
         before = _basis(_turned(white, 0, behind), 1, ranks[0])
     core = _turned(_turned(white, 0, behind), 1, before)
-    if root is not None:
-        unwhiten(before, root.astype(before.dtype))
+    if triangle is not None:
+        unwhiten(before, triangle.astype(before.dtype))
     ones = (1,) * len(kernel)
     parts = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
     shapes = ((ranks[0], inputs, *ones), (ranks[1], ranks[0], *kernel), (outputs, ranks[1], *ones))
@@ -145,9 +145,12 @@ def root_of(covariance: Array, *, shrinkage: float = 1e-2) -> Array:
     shrunk = covariance.copy()
     np.einsum("ii->i", shrunk)[:] += shrinkage * mean
     try:
-        return np.linalg.cholesky(shrunk)
+        root(shrunk)
     except np.linalg.LinAlgError as error:
+        if covariance.dtype != np.float64:
+            return root_of(covariance.astype(np.float64), shrinkage=shrinkage).astype(covariance.dtype)
         raise InvalidData("a covariance must have no negative eigenvalue") from error
+    return shrunk
 
 
 def _root(covariance: Array | None, size: int) -> Array | None:

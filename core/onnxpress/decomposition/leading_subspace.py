@@ -33,7 +33,7 @@ EXACT = 1024
 
 _STEPS = 3
 _OVERSAMPLING = 0.2
-_PASSES, _TANGLED = 3, 0.02
+_PASSES, _ABOVE = 3, 2
 _WHOLE = 0.7
 """Share of the rows from which a block is no cheaper than the whole spectrum."""
 
@@ -124,11 +124,11 @@ def _untangled(columns: Matrix) -> Matrix:
     for _ in range(_PASSES):
         columns /= max(columns.max(), -columns.min()) or 1
         inner = (columns.T @ columns).astype(np.float64)
-        diagonal = np.einsum("ii->i", inner)
-        diagonal += _rounding(columns) * (diagonal.sum() or 1)
+        shift = _rounding(columns) * (float(np.trace(inner)) or 1)
+        np.einsum("ii->i", inner)[:] += shift
         triangle = np.linalg.cholesky(inner)
         columns = columns @ np.linalg.inv(triangle).T.astype(columns.dtype)
-        if triangle.diagonal().min() > _TANGLED * triangle.diagonal().max():
+        if triangle.diagonal().min() ** 2 > _ABOVE * shift:
             break
     return columns
 

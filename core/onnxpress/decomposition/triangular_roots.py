@@ -1,8 +1,8 @@
-"""Products with a triangular matrix, in place and block by block.
+"""The triangular root of a covariance and what it does to matrices, in place and block by block.
 
-A covariance enters a factorisation through its lower triangular root L.  Half of L is zero and what comes out is
-symmetric, so that the products below cost less than half of what those of full matrices do, and hold no second matrix
-of that size.
+A covariance enters a factorisation through its lower triangular root L, ``L L^T``.  Half of L is zero and what comes
+out is symmetric, so that the products below cost less than half of what those of full matrices do.  They hold no second
+matrix of that size, and stay in float32 where numpy's decompositions would go through float64.
 """
 
 from __future__ import annotations
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     Matrix = NDArray[np.floating[Any]]
 
 _BLOCK = 256
+
+
+def root(matrix: Matrix) -> None:
+    """Put the lower triangular L with ``L L^T = S`` in the place of S.
+
+    Args:
+        matrix: S, symmetric, ``(n, n)``; only its lower half is looked at.
+
+    Raises:
+        LinAlgError: S is not positive definite.
+    """
+    for block, below in _blocks(len(matrix)):
+        before, rest = slice(0, block.start), slice(block.stop, None)
+        matrix[below, block] -= matrix[below, before] @ matrix[block, before].T
+        triangle = np.linalg.cholesky(matrix[block, block])
+        matrix[rest, block] = np.linalg.solve(triangle, matrix[rest, block].T).T
+        matrix[block, block] = triangle
+        matrix[block, rest] = 0
 
 
 def whiten(gram: Matrix, root: Matrix) -> None:

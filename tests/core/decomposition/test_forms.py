@@ -204,6 +204,13 @@ def test_a_root_is_that_of_the_covariance_with_some_of_its_mean_on_the_diagonal(
     np.testing.assert_array_equal(root_of(np.zeros((3, 3), np.float32)), np.eye(3, dtype=np.float32))
 
 
+def test_a_covariance_that_is_definite_in_double_precision_alone_has_a_root() -> None:
+    near = np.full((400, 400), 1.0, np.float32) + np.diag(np.full(400, 2e-7, np.float32))
+    root = root_of(near, shrinkage=3e-8)
+    assert root.dtype == np.float32
+    np.testing.assert_allclose(root @ root.T, near, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("covariance", "sentence"),
     [
