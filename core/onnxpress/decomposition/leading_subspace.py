@@ -18,7 +18,6 @@ its product with a random matrix, and free.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,9 +32,13 @@ EXACT = 1024
 
 _STEPS = 3
 _OVERSAMPLING = 0.2
-_PASSES, _ABOVE = 3, 2
+"""Both chosen so that what is left is within 1 % of the least, of noise and of all spectra that fall."""
+
 _WHOLE = 0.7
 """Share of the rows from which a block is no cheaper than the whole spectrum."""
+
+_PASSES, _ABOVE = 3, 2
+"""Most passes of Cholesky QR, and how many times the shift the least pivot is when no more are needed."""
 
 
 def precision(size: int) -> type[np.float64 | np.float32]:
@@ -61,13 +64,20 @@ def leading(gram: Matrix, rank: int) -> tuple[Matrix, Matrix]:
 
     Returns:
         Eigenvalues, descending, not negative, ``(rank,)``, and orthonormal eigenvectors as columns, ``(n, rank)``.
-        They are exact to rounding up to `EXACT` rows; beyond, what they leave is within 1 % of the least.
+        They are exact to rounding up to `EXACT` rows; beyond, what they leave is within 1 % of the least, 1.5 % where
+        the spectrum is flat but for a small step.
     """
-    size = len(gram)
-    block = block_of(size, rank)
-    if block == size:
+    block = block_of(len(gram), rank)
+    if block == len(gram):
         return _largest(gram, rank)
-    return iterated(lambda vectors: gram @ vectors, _signed_sums(gram, block), rank)
+    vectors = _untangled(_signed_sums(gram, block))
+    for _ in range(_STEPS - 1):
+        image = gram @ vectors
+        image -= float(np.einsum("ij,ij->j", vectors, image).min()) / 2 * vectors
+        vectors = _untangled(image)
+    vectors = _orthonormal(vectors)
+    values, rotation = _largest(vectors.T @ (gram @ vectors), rank)
+    return values, vectors @ rotation
 
 
 def leading_bytes(size: int, rank: int, itemsize: int) -> int:
@@ -81,30 +91,13 @@ def leading_bytes(size: int, rank: int, itemsize: int) -> int:
     return itemsize * 3 * size * block + 3 * 8 * block**2
 
 
-def iterated(product: Callable[[Matrix], Matrix], start: Matrix, rank: int) -> tuple[Matrix, Matrix]:
-    """As `leading`, of a matrix that is known by its products alone.
-
-    Args:
-        product: Multiplies a block of columns by the matrix.
-        start: The matrix times something random, ``(n, block)`` with a few more columns than `rank`.
-        rank: How many.
-    """
-    vectors = _untangled(start)
-    for _ in range(_STEPS - 1):
-        image = product(vectors)
-        image -= float(np.einsum("ij,ij->j", vectors, image).min()) / 2 * vectors
-        vectors = _untangled(image)
-    vectors = _orthonormal(vectors)
-    values, rotation = _largest(vectors.T @ product(vectors), rank)
-    return values, vectors @ rotation
-
-
 def _largest(symmetric: Matrix, rank: int) -> tuple[Matrix, Matrix]:
     values, vectors = np.linalg.eigh(symmetric)
     return np.maximum(values[::-1][:rank], 0), np.ascontiguousarray(vectors[:, ::-1][:, :rank])
 
 
 def _signed_sums(gram: Matrix, block: int) -> Matrix:
+    """Every column in one of the sums, at random."""
     random, size = np.random.default_rng(0), len(gram)
     order, signs = random.permutation(size), random.choice(np.array([-1, 1], gram.dtype), size)
     total = np.zeros((block, size), gram.dtype)
