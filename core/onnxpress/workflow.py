@@ -15,7 +15,7 @@ from onnxpress.files import check_place
 from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
-from onnxpress.measuring.sources import EVALUATION_BATCH, first_feeds, labels_of, open_samples, reading
+from onnxpress.measuring.sources import EVALUATION_BATCH, check_labels, first_feeds, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, load
 from onnxpress.options import share
 from onnxpress.recipe import Recipe, StepLike, find
@@ -155,6 +155,7 @@ def compress(
     inputs = ports(before.graph.inputs)
     samples = open_samples(data, inputs, preprocessing, random_data)
     tests = samples if evaluation is None else open_samples(evaluation, inputs, preprocessing, False)
+    check_labels(classes, tests)
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
     folder = _reproducer_folder(reproducer, path)
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)

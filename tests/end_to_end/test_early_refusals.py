@@ -6,14 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx_ir as ir
 import pytest
 
 from onnxpress import compress, hookimpl, testing
+from onnxpress import data as datasets
 from onnxpress.calibrating import calibrate
-from onnxpress.errors import OnnxpressError, UnsupportedModel
-from onnxpress.kinds import Backend
+from onnxpress.errors import InvalidData, OnnxpressError, UnsupportedModel
+from onnxpress.kinds import Backend, Step
+from onnxpress.measuring.comparing import compare
 from onnxpress.registry import Registry
+from onnxpress.runtime import Session
 from onnxpress_backends.ascend.deploy_writing import ASCEND_ONNX
 from onnxpress_backends.ascend.frozen_graphs.writing import ASCEND_PB
 from onnxpress_backends.saved_model.writing import SAVED_MODEL
@@ -97,3 +101,31 @@ def test_a_backend_of_others_is_asked_with_its_own_options(tmp_path: Path) -> No
     with pytest.raises(UnsupportedModel, match="levels end at 8"):
         compress(testing.model(OPEN), out=path, registry=registry, data=NO_DATA, level=9)
     assert seen == [(path, 3), (path, 9)]
+
+
+class Loud:
+    """A plugin whose pass must not be reached."""
+
+    @hookimpl
+    def onnxpress_run_step(self, step: Step) -> None:
+        raise AssertionError(f"{step.name} ran")
+
+
+@pytest.mark.parametrize(
+    ("samples", "sentence"),
+    [
+        (None, "labels are for samples, and there are none; give --eval-data PATH, or --data PATH"),
+        (40, "there are 90 labels for 40 samples"),
+        (200, "there are 90 labels for 200 samples"),
+    ],
+)
+def test_labels_are_counted_early(samples: int | None, sentence: str) -> None:
+    data = None if samples is None else np.zeros((samples, 4), np.float32)
+    with pytest.raises(InvalidData) as early:
+        compress(testing.model(OPEN), recipe=["clean-up"], evaluation=data, labels=[0] * 90, registry=Registry(Loud()))
+    assert str(early.value) == sentence
+    if data is not None:
+        runner = Session(testing.model(OPEN))
+        with pytest.raises(InvalidData) as late:
+            compare(runner, runner, datasets.load(data, runner.inputs).batches(16), labels=[0] * 90)
+        assert str(late.value) == sentence

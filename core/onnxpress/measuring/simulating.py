@@ -20,7 +20,7 @@ from onnxpress.files import atomic, check_place
 from onnxpress.kinds import Frontend, Progress, Runner, Silent
 from onnxpress.measuring.comparing import Tally
 from onnxpress.measuring.matching import batch_size, match
-from onnxpress.measuring.sources import labels_of, open_samples, reading
+from onnxpress.measuring.sources import check_labels, labels_of, open_samples, reading
 from onnxpress.model_sources import find_frontend, open_runner
 from onnxpress.options import share
 from onnxpress.records import Comparison, Simulation
@@ -90,8 +90,10 @@ def simulate_source(
     samples = open_samples(data, simulator.inputs, preprocessing, random_data)
     if samples is None:
         raise InvalidData("a simulation needs samples; give --data PATH, or --random-data to run on noise")
+    classes = labels_of(labels)
+    check_labels(classes, samples)
     kept = _Kept(out)
-    measured = _measure(simulator, references, samples, labels_of(labels), progress, kept)
+    measured = _measure(simulator, references, samples, classes, progress, kept)
     kept.write()
     return Simulation(
         profile=chosen.name,

@@ -8,6 +8,7 @@ from typing import Any
 
 from onnxpress import data as datasets
 from onnxpress.data import Samples
+from onnxpress.data.feeding import fixed_rows
 from onnxpress.data.labels import load_labels
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Frontend, Progress, Silent
@@ -67,7 +68,9 @@ def compare_sources(
     samples = open_samples(data, for_both(first.inputs, second.inputs), preprocessing, random_data)
     if samples is None:
         raise InvalidData("comparing needs samples; give --data PATH, or --random-data to compare on noise")
-    return compare(first, second, samples.batches(EVALUATION_BATCH), labels=labels_of(labels), progress=progress)
+    classes = labels_of(labels)
+    check_labels(classes, samples)
+    return compare(first, second, samples.batches(EVALUATION_BATCH), labels=classes, progress=progress)
 
 
 def bench_sources(
@@ -150,6 +153,21 @@ def open_samples(data: Any, inputs: Any, preprocessing: Any, random_data: bool) 
 def labels_of(labels: Any) -> Any:
     """Labels from a file, or as they are."""
     return load_labels(Path(labels)) if isinstance(labels, (str, Path)) else labels
+
+
+def check_labels(labels: Any, tests: Samples | None) -> None:
+    """Refuse labels that no comparison on `tests` could use, before anything slow is done.
+
+    Raises:
+        InvalidData: There are no samples, or not as many as labels, whatever is left over of the last batch.
+    """
+    if labels is None:
+        return
+    if tests is None:
+        raise InvalidData("labels are for samples, and there are none; give --eval-data PATH, or --data PATH")
+    count, fixed = tests.source.count, next(filter(None, map(fixed_rows, tests.inputs)), None)
+    if count is not None and abs(len(labels) - count) >= (fixed or EVALUATION_BATCH):
+        raise InvalidData(f"there are {len(labels)} labels for {count - count % (fixed or 1)} samples")
 
 
 def first_feeds(tests: Samples | None, inputs: Any) -> Mapping[str, Any]:
