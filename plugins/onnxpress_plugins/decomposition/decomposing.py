@@ -157,11 +157,12 @@ class Decompose(ir.passes.InPlacePass):
         return moments_of(model, probes, self._context, memory=memory)
 
     def _sensitivities(self, model: ir.Model, candidates: Sequence[Candidate]) -> Sensitivities:
+        """What the network minds of each layer, where a budget has more than one to weigh."""
         policy, context = self._policy, self._context
-        if policy.rule != "budget" or context.data is None or not self._samples:
-            return {}
         tried = [(one, rank_choice.trial(one, policy)) for one in candidates]
         trials = [(one, option) for one, option in tried if option is not None]
+        if policy.rule != "budget" or context.data is None or not self._samples or len(trials) < 2:
+            return {}
         return sensitivities(model, trials, context, samples=self._samples)
 
     def _replace(
