@@ -22,9 +22,9 @@ true enough.  How layers were split goes into a file beside the model (`onnxpres
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
-from typing import TypeVar
 
 import onnx_ir as ir
 
@@ -41,8 +41,8 @@ from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Optio
 from onnxpress_plugins.decomposition.latency import Clock, Precision
 from onnxpress_plugins.decomposition.layers import check_finite, obstacle
 from onnxpress_plugins.decomposition.ledger import Ledger
-from onnxpress_plugins.decomposition.memory import covariance_budget
-from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, moments_of
+from onnxpress_plugins.decomposition.memory import batches
+from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
 from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
 from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, Sensitivities
@@ -51,8 +51,6 @@ from onnxpress_plugins.decomposition.sensitivity import sensitivities
 from onnxpress_plugins.decomposition.timing import clock
 from onnxpress_plugins.decomposition.ways import FormName
 from onnxpress_plugins.quantization.exclusions import Exclusions
-
-T = TypeVar("T")
 
 _BY_ERROR = ("budget", "ratio", "energy")
 
@@ -136,25 +134,28 @@ class Decompose(ir.passes.InPlacePass):
             clock=self._clock,
             sizes=nominal_sizes(model, self._context.data),
         )
+        found = []
         with self._context.progress.task("timing", len(nodes)) as advance:
-            return list(_advancing((prospect(node, search) for node in nodes), advance))
+            for node in nodes:
+                found.append(prospect(node, search))
+                advance()
+        return found
 
     def _candidates(self, model: ir.Model, prospects: Sequence[Prospect]) -> list[Candidate]:
-        policy, whitened = self._policy, self._context.data is not None
-        moments = self._moments(model, prospects, covariance_budget(prospects, whitened=whitened))
-        made = (
-            candidate(own, moments, policy.costs, sweeps=self._sweeps, keep_all=policy.needs_all_ranks)
-            for own in prospects
-        )
-        with self._context.progress.task("factors", len(prospects)) as advance:
-            return list(_advancing(made, advance))
+        policy, progress, found = self._policy, self._context.progress, []
+        for batch in batches(prospects, whitened=self._context.data is not None):
+            moments = self._moments(model, batch)
+            with progress.task("factors", len(batch)) as advance:
+                for own in batch:
+                    keep_all = policy.needs_all_ranks
+                    found.append(candidate(own, moments, policy.costs, sweeps=self._sweeps, keep_all=keep_all))
+                    advance()
+        return found
 
-    def _moments(self, model: ir.Model, prospects: Sequence[Prospect], memory: int) -> Iterator[Moments | None]:
+    def _moments(self, model: ir.Model, prospects: Sequence[Prospect]) -> Iterator[Moments | None]:
         """What each layer sees, for each of its ways in turn."""
         probes = [Probe(own.node, way.first_axes) for own in prospects for way in own.stacks]
-        if self._context.data is None:
-            return iter([None] * len(probes))
-        return moments_of(model, probes, self._context, memory=memory)
+        return repeat(None) if self._context.data is None else gather(model, probes, self._context)
 
     def _sensitivities(self, model: ir.Model, candidates: Sequence[Candidate]) -> Sensitivities:
         """What the network minds of each layer, where a budget has more than one to weigh."""
@@ -188,12 +189,6 @@ class Decompose(ir.passes.InPlacePass):
 
 def _is_layer(node: ir.Node) -> bool:
     return node.domain == "" and node.op_type in OPERATORS
-
-
-def _advancing(made: Iterable[T], advance: Callable[[], None]) -> Iterator[T]:
-    for one in made:
-        yield one
-        advance()
 
 
 def _ranks(rules: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:

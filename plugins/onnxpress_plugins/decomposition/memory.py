@@ -1,10 +1,10 @@
-"""Whether there is memory enough, told before anything is factored.
+"""Which layers are factored together, by the memory that there is, and whether it is enough at all.
 
 A factorisation holds its Gram matrix and its factors (`matrix_factors.bytes_needed`), and the roots of a covariance
 where there are data.  The factors of all layers are held until every rank is chosen: of a layer that is parted in two
-ways they are nearly twice as large as its weight.  Half of what is left goes to covariances, which are gathered in as
-many passes over the data as that takes, one of them always fits.  All this changes no number of the result, which the
-memory at hand must not.
+ways they are nearly twice as large as its weight.  Half of what is left goes to covariances: as many layers as fit are
+gathered in one pass over the data, one always.  All this changes no number of the result, which the memory at hand must
+not, and is told before anything is factored.
 """
 
 from __future__ import annotations
@@ -26,16 +26,31 @@ _TURNED = 4
 """Copies in float64 of a kernel that is parted in three."""
 
 
-def covariance_budget(prospects: Sequence[Prospect], *, whitened: bool) -> int:
-    """Bytes that covariances may take beside everything else.
+def batches(prospects: Sequence[Prospect], *, whitened: bool) -> list[list[Prospect]]:
+    """The layers, in their order, in groups whose covariances fit into memory together.
 
     Args:
         prospects: The layers that will be factored.
-        whitened: Whether there are data.
+        whitened: Whether there are data; without, they are one group.
 
     Raises:
         InvalidOption: There is too little memory for a layer beside the factors of all layers.
     """
+    left = _left(prospects, whitened) // 2
+    groups: list[list[Prospect]] = []
+    taken = 0
+    for own in prospects:
+        size = _covariances(own) if whitened else 0
+        if not groups or taken + size > left:
+            groups.append([])
+            taken = 0
+        groups[-1].append(own)
+        taken += size
+    return groups
+
+
+def _left(prospects: Sequence[Prospect], whitened: bool) -> int:
+    """Bytes that are there beside the factors of all layers and what factoring the largest takes."""
     free = available()
     held = sum(_held(own, way) for own in prospects for way in own.stacks)
     needed = {
@@ -48,7 +63,7 @@ def covariance_budget(prospects: Sequence[Prospect], *, whitened: bool) -> int:
             f"pass 'decompose': factoring {name!r} takes {_spelt(needed[name])}, the factors of all layers take "
             f"{_spelt(held)}, and {_spelt(free)} of memory are available; leave large layers out with exclude_nodes"
         )
-    return left // 2
+    return left
 
 
 def _held(prospect: Prospect, way: Way) -> int:
@@ -59,10 +74,14 @@ def _held(prospect: Prospect, way: Way) -> int:
 
 def _working(prospect: Prospect, way: Way, whitened: bool) -> int:
     rows, columns = _sides(prospect, way)
-    covariance = _ROOTS * covariance_bytes(columns) if whitened else 0
+    covariance = _ROOTS * covariance_bytes(columns) + _covariances(prospect) if whitened else 0
     if way.form == "tucker2":
         return covariance + _TURNED * 8 * prod(prospect.layer.weight_shape)
     return covariance + bytes_needed(rows, columns, _rank(prospect, way), whitened=whitened)
+
+
+def _covariances(prospect: Prospect) -> int:
+    return sum(covariance_bytes(_sides(prospect, way)[1]) for way in prospect.stacks)
 
 
 def _sides(prospect: Prospect, way: Way) -> tuple[int, int]:

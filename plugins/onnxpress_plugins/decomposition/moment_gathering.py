@@ -1,9 +1,4 @@
-"""The moments of many layers, in as few passes over the data as their covariances fit in memory for.
-
-Every pass shows the layers of one group all samples, one at a time, and hands their moments out one by one; the
-memory of a layer is free again when whoever asked has done with it.  A covariance that is larger than the budget by
-itself has a pass of its own.
-"""
+"""The moments of many layers, in one pass over the data that shows all of them every sample, one at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +13,7 @@ from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.constants import constant
 from onnxpress_plugins.decomposition.output_moments import OutputMoments
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
+from onnxpress_plugins.decomposition.patch_moments import PatchMoments
 from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
@@ -82,33 +77,27 @@ class Moments:
 
 
 def gather(
-    model: ir.Model, probes: Sequence[Probe], context: Context, *, memory: int, limit: int | None
-) -> Iterator[tuple[Probe, Moments]]:
-    """The moments of every probe, in their order.
+    model: ir.Model, probes: Sequence[Probe], context: Context, *, limit: int | None = None
+) -> Iterator[Moments | None]:
+    """The moments of every probe, in their order; None for what cannot be seen, as `is_visible` tells.
+
+    The data have been passed over when this returns; covariances are made one by one, as they are asked for.
 
     Args:
         model: The model; it is not changed.
-        probes: Of layers of the main graph, whose inputs are float.
+        probes: Of layers whose inputs are float.
         context: Where samples, progress and the number of threads come from.
-        memory: Bytes that the covariances of one pass may take together.
         limit: Samples to use at most; None uses all.
 
     Raises:
         InvalidData: There are no data or no sample in them, or one does not fit the model or makes a tensor infinite.
     """
-    for group in _groups(probes, memory):
-        layers = {probe.node: _Layer(probe) for probe in group}
-        patches = [_moments(probe) for probe in group]
-        _show(model, list(zip(group, patches, strict=True)), layers, context, limit)
-        for probe in group:
-            yield probe, layers[probe.node].moments(patches.pop(0))
-
-
-def moments_of(model: ir.Model, probes: Sequence[Probe], context: Context, *, memory: int) -> Iterator[Moments | None]:
-    """The moments of every probe, in their order; None for what cannot be seen: see `is_visible`."""
-    seen = gather(model, [one for one in probes if is_visible(one.node, model)], context, memory=memory, limit=None)
-    for probe in probes:
-        yield next(seen)[1] if is_visible(probe.node, model) else None
+    seen = [probe for probe in probes if is_visible(probe.node, model)]
+    layers = {probe.node: _Layer(probe) for probe in seen}
+    patches = [PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes) for probe in seen]
+    if seen:
+        _show(model, list(zip(seen, patches, strict=True)), layers, context, limit)
+    return (layers[probe.node].moments(patches.pop(0)) if probe.node in layers else None for probe in probes)
 
 
 def is_visible(node: ir.Node, model: ir.Model) -> bool:
@@ -122,24 +111,6 @@ def is_visible(node: ir.Node, model: ir.Model) -> bool:
     tensor = constant(bias)
     adds_row = bias is None or (tensor is not None and tensor.size in (1, *tensor.shape[-1:]))
     return node.graph is model.graph and not turned and adds_row
-
-
-def _groups(probes: Sequence[Probe], memory: int) -> Iterator[list[Probe]]:
-    group: list[Probe] = []
-    taken = 0
-    for probe in probes:
-        size = bytes_needed(row_count(probe.inputs, probe.windows, probe.first_axes))
-        if group and taken + size > memory:
-            yield group
-            group, taken = [], 0
-        group.append(probe)
-        taken += size
-    if group:
-        yield group
-
-
-def _moments(probe: Probe) -> PatchMoments:
-    return PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes)
 
 
 def _show(
