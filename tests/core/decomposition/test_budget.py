@@ -70,7 +70,7 @@ def test_a_sensitive_layer_gets_more() -> None:
     assert high > low and high > other and low + high + other + 3 == 12
 
 
-def test_layers_that_are_there_already_are_left() -> None:
+def test_no_layers_have_no_choices() -> None:
     assert allocate([], 5) == []
 
 
