@@ -67,8 +67,46 @@ def test_slower_small_and_depthwise() -> None:
     assert tiny.startswith("B is so small (0.05 ms, 22 nodes, 2.3 us each) that the fixed cost of running a node")
 
 
-def test_not_quantised_at_all() -> None:
-    sentences = explain(bench(FLOAT, 10.0))
-    assert sentences[0] == (
-        "onnxruntime runs no node of B in integer: it is not quantised, or nothing in it fits the fusion rules."
+def test_float_with_as_much_to_do() -> None:
+    assert explain(bench(FLOAT, 10.0)) == (
+        "B is not quantised: like A it runs in float, and it does as many multiply-accumulates as A.",
     )
+
+
+def test_float_with_less_to_do() -> None:
+    b = replace(
+        FLOAT,
+        counts={**NONE, "float": 24, "convert": 4},
+        milliseconds={**NONE, "float": 7.0, "convert": 1.5},
+        macs={**NONE, "float": 500},
+        product_ms={"float": 6.0},
+        depthwise_ms=5.0,
+    )
+    assert explain(bench(b, 8.5)) == (
+        "B is not quantised: like A it runs in float, and it does 50% of A's multiply-accumulates.",
+        "4 conversions between types or memory layouts take 18% of B's time.",
+        "Convolutions and matrix products take 9 ms in A and 6 ms in B (1.50 times as fast), the rest 1 and 2.5 ms.",
+    )
+    *_, tiny = explain(bench(b, 0.1, a_ms=0.11))
+    assert "the fixed cost of running a node weighs heavily" in tiny and "int8" not in tiny
+
+
+def test_float_that_is_fast_enough_needs_no_reason() -> None:
+    assert explain(bench(replace(FLOAT, macs={**NONE, "float": 300}), 5.0)) == ()
+
+
+def test_float_in_place_of_integers() -> None:
+    made = replace(bench(FLOAT, 10.0), kernels_a=INTEGER)
+    assert explain(made)[0] == "B is not quantised: onnxruntime runs nodes of A in integer, and none of B."
+
+
+def test_quantised_without_an_integer_node() -> None:
+    sentences = explain(bench(replace(FLOAT, operators={"Conv": 10, "DequantizeLinear": 10}), 10.0))
+    assert sentences[0] == (
+        "onnxruntime runs no node of B in integer, though it is quantised: nothing in it fits the fusion rules."
+    )
+
+
+def test_nothing_to_multiply() -> None:
+    idle = replace(FLOAT, macs=NONE, product_ms={})
+    assert explain(replace(bench(idle, 10.0), kernels_a=idle)) == ()
