@@ -9,6 +9,9 @@ Where some outputs count more than others (`output_moments`), what is factored i
     diag(d) W ~ B A        W ~ (diag(1/d) B) A
 
 so that the error that is least is the weighed one; at full rank the stack is the layer all the same.
+
+Errors are those of samples that the factors were not made for (`parted_moments`), of which S is the covariance.  Terms
+b a of orthogonal b, as those of two parts are, each account for their own share of what is lost, |b|^2 a S a^T.
 """
 
 from __future__ import annotations
@@ -81,9 +84,21 @@ def _scales(weight: Array, moments: Moments | None) -> Array:
     return scales.astype(weight.dtype).reshape(-1, *(1,) * (weight.ndim - 1))
 
 
-def _scale(energy: float, moments: Moments | None) -> float:
-    """What turns a share of the energy that was factored into one of the variance of the layer's output."""
-    return 1.0 if moments is None or not moments.variance else energy / moments.variance
+def _reference(moments: Moments | None, total: float) -> float:
+    """What squared errors are relative to."""
+    return total or 1.0 if moments is None or not moments.variance else moments.variance
+
+
+def _lost(matrix: Unfolding, factors: Factors, moments: Moments | None) -> NDArray[np.float64]:
+    """Squared error at every rank, relative to the variance of the layer's output, or to the weight."""
+    if moments is None or moments.unseen is None:
+        total, kept = factors.total, factors.energies.astype(np.float64)
+    else:
+        seen = np.einsum("ij,ij->i", factors.first @ moments.unseen, factors.first, dtype=np.float64)
+        kept = np.square(factors.second).sum(axis=0, dtype=np.float64) * seen
+        total = float(np.vdot(matrix.gram(of_rows=False, dtype=moments.unseen.dtype), moments.unseen))
+    lost = np.maximum(total - np.cumsum(kept), 0.0)
+    return lost / _reference(moments, total)
 
 
 class _Split:
@@ -93,12 +108,12 @@ class _Split:
         covariance = _covariance(moments)
         scaled = Unfolding(weight * self._scales, first_axes)
         made = factor(scaled, rank, root=None if covariance is None else root_of(covariance))
+        self._lost = _lost(scaled, made, moments)
         first, second = (matrix.astype(weight.dtype, copy=False) for matrix in (made.first, made.second))
         self._factors = Factors(first, second, made.energies, made.total)
-        self._scale = _scale(self._factors.total, moments)
 
     def error(self, ranks: tuple[int, ...]) -> float:
-        return self._scale * self._factors.error(ranks[0]) ** 2
+        return float(self._lost[ranks[0] - 1])
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         sides = sorted((self._unfolding.rows, self._unfolding.columns))
@@ -114,21 +129,22 @@ class _Tucker:
         self._weight, self._scales, self._sweeps = weight, _scales(weight, moments), sweeps
         self._covariance = covariance = _covariance(moments)
         numbers = (weight * self._scales).reshape(*weight.shape[:2], -1).astype(np.float64)
-        if covariance is not None:
-            numbers = np.einsum("oik,ij->ojk", numbers, root_of(covariance).astype(np.float64), optimize=True)
-        self._spectra = []
+        root = np.eye(weight.shape[1]) if covariance is None else root_of(covariance).astype(np.float64)
+        numbers = np.einsum("oik,ij->ojk", numbers, root, optimize=True)
+        self._spectra, bases = [], []
         for axis in (0, 1):
             matrix = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
             energies, basis = leading(matrix @ matrix.T, len(matrix))
             self._spectra.append((np.sqrt(energies), *matrix.shape))
             numbers = np.moveaxis(np.tensordot(basis.T, numbers, axes=(1, axis)), 0, axis)
-        self._kept = np.square(numbers).sum(axis=2).cumsum(axis=0).cumsum(axis=1)
-        self._scale = _scale(float(self._kept[-1, -1]), moments)
+            bases.append(basis)
+        before = np.linalg.solve(root.T, bases[1])
+        unseen = None if moments is None else moments.unseen
+        self._lost = _lost_of_core(numbers, np.eye(len(root)) if unseen is None else before.T @ unseen @ before)
+        self._lost /= _reference(moments, float(self._lost[0, 0]))
 
     def error(self, ranks: tuple[int, ...]) -> float:
-        total = float(self._kept[-1, -1])
-        kept = float(self._kept[ranks[1] - 1, ranks[0] - 1])
-        return self._scale * max(1 - kept / total, 0.0) if total else 0.0
+        return max(float(self._lost[ranks[1], ranks[0]]), 0.0)
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         behind, before = (rule(*spectrum) for spectrum in self._spectra)
@@ -139,3 +155,17 @@ class _Tucker:
         scaled = self._weight * self._scales
         *parts, last = tucker2(scaled, (before, behind), sweeps=self._sweeps, covariance=self._covariance)
         return *parts, last / self._scales
+
+
+def _lost_of_core(core: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What is lost of a core when only leading channels are kept, ``(outputs + 1, inputs + 1)``, by how many.
+
+    Args:
+        core: ``(outputs, inputs, taps)``, about orthonormal outputs.
+        covariance: Of its inputs.
+    """
+    others = np.einsum("ojk,ij->oik", core, np.triu(covariance, 1), optimize=True)
+    shares = (core * (core * np.diag(covariance)[:, None] + 2 * others)).sum(axis=2)
+    behind = np.pad(shares[:, ::-1].cumsum(axis=1)[:, ::-1], [(0, 0), (0, 1)])  # of each output, from an input on
+    dropped = behind[:, 0].sum() - np.pad(behind[:, 0].cumsum(), (1, 0))
+    return np.asarray(dropped[:, None] + np.pad(behind.cumsum(axis=0), [(1, 0), (0, 0)]))

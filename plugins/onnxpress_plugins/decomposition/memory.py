@@ -15,6 +15,7 @@ from math import prod
 from onnxpress.decomposition.matrix_factors import bytes_needed
 from onnxpress.errors import InvalidOption
 from onnxpress_plugins.decomposition.available_memory import available
+from onnxpress_plugins.decomposition.parted_moments import bytes_needed as gathering_bytes
 from onnxpress_plugins.decomposition.patch_moments import bytes_needed as covariance_bytes
 from onnxpress_plugins.decomposition.prospects import Prospect
 from onnxpress_plugins.decomposition.ways import Way
@@ -81,7 +82,7 @@ def _working(prospect: Prospect, way: Way, whitened: bool) -> int:
 
 
 def _covariances(prospect: Prospect) -> int:
-    return sum(covariance_bytes(_sides(prospect, way)[1]) for way in prospect.stacks)
+    return sum(gathering_bytes(_sides(prospect, way)[1]) for way in prospect.stacks)
 
 
 def _sides(prospect: Prospect, way: Way) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.constants import constant
 from onnxpress_plugins.decomposition.output_moments import OutputMoments
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.parted_moments import PartedMoments
 from onnxpress_plugins.decomposition.tap_means import TapMeans
 from onnxpress_plugins.decomposition.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
@@ -62,6 +62,7 @@ class Moments:
     Attributes:
         covariance: ``(n, n)``, n inputs times the first axes of the kernel, inputs varying slowest; about zero, not
             about the mean, where no bias makes good what is lost of the mean.
+        unseen: The same of samples that the other knows nothing of; None if there was but one.
         mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``; None where no bias can
             make use of it.
         variance: Of the layer's output, summed over its channels; weighed, if they are.
@@ -70,6 +71,7 @@ class Moments:
     """
 
     covariance: Array
+    unseen: Array | None
     mean: NDArray[np.float64] | None
     variance: float
     scales: NDArray[np.float64] | None
@@ -94,7 +96,7 @@ def gather(
     """
     seen = [probe for probe in probes if is_visible(probe.node, model)]
     layers = {probe.node: _Layer(probe) for probe in seen}
-    patches = [PatchMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes) for probe in seen]
+    patches = [PartedMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes) for probe in seen]
     if seen:
         _show(model, list(zip(seen, patches, strict=True)), layers, context, limit)
     return (layers[probe.node].moments(patches.pop(0)) if probe.node in layers else None for probe in probes)
@@ -115,7 +117,7 @@ def is_visible(node: ir.Node, model: ir.Model) -> bool:
 
 def _show(
     model: ir.Model,
-    patches: Sequence[tuple[Probe, PatchMoments]],
+    patches: Sequence[tuple[Probe, PartedMoments]],
     layers: Mapping[ir.Node, _Layer],
     context: Context,
     limit: int | None,
@@ -152,14 +154,15 @@ class _Layer:
         self.means = TapMeans(probe.inputs, probe.windows or (Window(),))
         self.outputs = OutputMoments(probe.node.outputs[0], -1 if self.is_matrix else 1)
 
-    def moments(self, patches: PatchMoments) -> Moments:
+    def moments(self, patches: PartedMoments) -> Moments:
         mean = self.means.mean()
         return Moments(
-            covariance=patches.covariance(centred=self._has_bias),
+            covariance=patches.seen.covariance(centred=self._has_bias),
+            unseen=patches.unseen.covariance(centred=self._has_bias) if patches.unseen.count else None,
             mean=None if not self._has_bias else mean[:, 0] if self.is_matrix else mean,
             variance=self.outputs.variance,
             scales=self.outputs.scales,
-            count=patches.count,
+            count=patches.seen.count,
         )
 
 

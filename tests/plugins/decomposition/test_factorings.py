@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibrated import numbers
+from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress_plugins.decomposition.composition import composed
 from onnxpress_plugins.decomposition.factorings import factored
 from onnxpress_plugins.decomposition.moment_gathering import Moments
@@ -37,6 +39,7 @@ def seen(weight: NDArray[Any], way: Way, often: NDArray[Any] | None) -> Moments:
     lengths = np.square(weight).reshape(len(weight), -1).sum(axis=1)
     return Moments(
         covariance=np.eye(size) / 1.01,  # shrinkage adds a hundredth
+        unseen=None,
         mean=None,
         variance=float((lengths if often is None else often * lengths).sum()),
         scales=None if often is None else np.sqrt(often),
@@ -104,8 +107,45 @@ def test_behind_a_relu_less_is_lost_of_what_gets_through_it() -> None:
     for scales in (np.sqrt(often), None):
         variances = given.var(axis=0) * (1 if scales is None else often)
         moments = Moments(
-            covariance=np.cov(rows.T, bias=True), mean=None, variance=variances.sum(), scales=scales, count=4000
+            covariance=np.cov(rows.T, bias=True),
+            unseen=None,
+            mean=None,
+            variance=variances.sum(),
+            scales=scales,
+            count=4000,
         )
         stack = composed(factored(weight, way, 8, moments=moments).weights((8,)))
         lost.append(np.square(np.maximum(others @ stack.T + bias, 0) - expected).mean())
     assert lost[0] < 0.8 * lost[1]
+
+
+@pytest.mark.parametrize(("way", "shape", "ranks"), WAYS)
+def test_errors_are_those_of_samples_that_the_factors_were_not_made_for(
+    way: Way, shape: tuple[int, ...], ranks: tuple[int, ...]
+) -> None:
+    weight = numbers(*shape)
+    own = seen(weight, way, np.linspace(0.02, 1, len(weight)))
+    size = len(own.covariance)
+    samples, others = (numbers(2 * size, size, seed=seed) @ numbers(size, size, seed=9) for seed in (1, 2))
+    own = replace(own, covariance=samples.T @ samples / len(samples), unseen=others.T @ others / len(others))
+    made = factored(weight, way, full_ranks(shape, way)[0], moments=own)
+    lost = (weight - composed(made.weights(ranks)).reshape(shape)) * np.reshape(
+        own.scales, (-1, *[1] * (len(shape) - 1))
+    )
+    rows = Unfolding(lost, way.first_axes).times(np.eye(size, dtype=np.float32))
+    assert own.unseen is not None
+    expected = np.einsum("ij,jk,ik->", rows, own.unseen, rows) / own.variance
+    assert made.error(ranks) == pytest.approx(expected, rel=0.3 if way.form == "tucker2" else 1e-3)
+    assert made.error(full_ranks(shape, way)) == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("way", [Way("low_rank", ()), Way("tucker2")])
+def test_few_samples_promise_nothing(way: Way) -> None:
+    """The six samples that there are lose little of what others lose."""
+    weight = numbers(40, 40) if way.form == "low_rank" else numbers(40, 40, 3, 3)
+    samples, others = numbers(6, 40, seed=1), numbers(500, 40, seed=2)
+    ranks = (12, 40) if way.form == "tucker2" else (12,)
+    own = replace(seen(weight, way, None), covariance=samples.T @ samples / 6, count=6)
+    told = factored(weight, way, 40, moments=own).error(ranks)
+    honest = factored(weight, way, 40, moments=replace(own, unseen=others.T @ others / 500)).error(ranks)
+    assert honest > 0.3 and told < honest / 2

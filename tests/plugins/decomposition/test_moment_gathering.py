@@ -64,10 +64,13 @@ def test_every_layer_is_told_what_it_sees() -> None:
     for probe, moments in found:
         expected = PatchMoments(probe.inputs, probe.windows, probe.first_axes)
         means = TapMeans(probe.inputs, probe.windows)
-        for run in runs:
-            expected.add(run[str(probe.node.inputs[0] and probe.node.inputs[0].name)])
-            means.add(run[str(probe.node.inputs[0] and probe.node.inputs[0].name)])
+        apart = PatchMoments(probe.inputs, probe.windows, probe.first_axes)
+        for number, run in enumerate(runs):
+            seen = run[str(probe.node.inputs[0] and probe.node.inputs[0].name)]
+            (apart if number == 1 else expected).add(seen)
+            means.add(seen)
         np.testing.assert_allclose(moments.covariance, expected.covariance(), atol=1e-4)
+        np.testing.assert_allclose(np.asarray(moments.unseen), apart.covariance(), atol=1e-4)
         np.testing.assert_allclose(np.asarray(moments.mean), means.mean(), atol=1e-4)
         assert moments.count == expected.count
 
@@ -116,13 +119,13 @@ def test_the_rows_of_a_matrix(body: str) -> None:
     rows = numbers(6, *([5, 4] if "MatMul" in body else [4]))
     probe = Probe(next(iter(made.graph)), ())
     (moments,) = gather(made, [probe], context(Samples(rows)))
-    seen = rows.reshape(-1, 4).astype(np.float64)
+    seen = rows[[0, 2, 3, 4]].reshape(-1, 4).astype(np.float64)  # the others are kept apart
     assert moments is not None and moments.count == len(seen)
     if moments.mean is None:  # MatMul adds nothing that could make good the mean
         np.testing.assert_allclose(moments.covariance, seen.T @ seen / len(seen), atol=1e-5)
     else:
         np.testing.assert_allclose(moments.covariance, np.cov(seen.T, bias=True), atol=1e-5)
-        np.testing.assert_allclose(moments.mean, seen.mean(axis=0), atol=1e-6)
+        np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
 
 
 def test_windows_of_automatic_padding() -> None:
@@ -138,3 +141,18 @@ def test_without_data_nothing_can_be_measured() -> None:
         list(gather(MODEL, probes(), context(None)))
     with pytest.raises(InvalidData, match="what layers see cannot be measured: the data hold no sample"):
         list(gather(MODEL, probes(), context(Samples())))
+
+
+def test_every_fourth_sample_is_kept_apart() -> None:
+    made = graph("y = Gemm(x, w)", x="float[N,4] x", y="float[N,3] y", w=numbers(4, 3))
+    rows = [np.full((1, 4), value, np.float32) for value in range(8)]
+    (moments,) = gather(made, [Probe(made.graph[-1], ())], context(Samples(*rows)))
+    assert moments is not None
+    np.testing.assert_allclose(moments.covariance, np.full((4, 4), np.var([0, 2, 3, 4, 6, 7])), rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(moments.unseen), np.full((4, 4), np.var([1, 5])), rtol=1e-5)
+    np.testing.assert_allclose(np.asarray(moments.mean), np.full(4, np.mean(range(8))))
+
+
+def test_of_one_sample_nothing_is_kept_apart() -> None:
+    (moments, *_) = gather(MODEL, probes(), context(Samples(PICTURES[0])))
+    assert moments is not None and moments.unseen is None
