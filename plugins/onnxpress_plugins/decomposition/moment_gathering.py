@@ -62,7 +62,7 @@ class Moments:
     Attributes:
         covariance: ``(n, n)``, n inputs times the first axes of the kernel, inputs varying slowest; about zero, not
             about the mean, where no bias makes good what is lost of the mean.
-        unseen: The same of samples that the other knows nothing of; None if there was but one.
+        unseen: The same, about the same mean, of samples that the other knows nothing of; None if there was but one.
         mean: What each tap sees on average, ``(inputs, *kernel)``; of a matrix ``(inputs,)``; None where no bias can
             make use of it.
         variance: Of the layer's output, summed over its channels; weighed, if they are.
@@ -155,11 +155,12 @@ class _Layer:
         self.outputs = OutputMoments(probe.node.outputs[0], -1 if self.is_matrix else 1)
 
     def moments(self, patches: PartedMoments) -> Moments:
-        mean = self.means.mean()
+        mean, centred = self.means.mean(), self._has_bias
+        unseen = patches.unseen.covariance(centred=centred, about=patches.seen.mean()) if patches.unseen.count else None
         return Moments(
-            covariance=patches.seen.covariance(centred=self._has_bias),
-            unseen=patches.unseen.covariance(centred=self._has_bias) if patches.unseen.count else None,
-            mean=None if not self._has_bias else mean[:, 0] if self.is_matrix else mean,
+            covariance=patches.seen.covariance(centred=centred),
+            unseen=unseen,
+            mean=None if not centred else mean[:, 0] if self.is_matrix else mean,
             variance=self.outputs.variance,
             scales=self.outputs.scales,
             count=patches.seen.count,

@@ -76,14 +76,19 @@ class PatchMoments:
                 self._take(grid.columns(sample, places[:free], roots[:free]))
                 places, roots = places[free:], roots[free:]
 
-    def covariance(self, *, centred: bool = True) -> Array:
-        """S, ``(n, n)``, inputs varying slowest; about the mean, or else about zero."""
+    def mean(self) -> Array:
+        """Of patches, ``(n,)``."""
         self._multiply()
-        total = max(self._total, 1)
-        covariance = self._products[:-1, :-1] / total
+        return np.asarray(self._products[:-1, -1] / max(self._total, 1))
+
+    def covariance(self, *, centred: bool = True, about: Array | None = None) -> Array:
+        """S, ``(n, n)``, inputs varying slowest; about the mean, or `about` in its place, or else about zero."""
+        mean = self.mean()
+        covariance = self._products[:-1, :-1] / max(self._total, 1)
         if centred:
-            mean = self._products[:-1, -1] / total
-            covariance -= np.outer(mean, mean)
+            about = mean if about is None else about
+            covariance -= np.outer(mean, about)
+            covariance -= np.outer(about, mean - about)
         return covariance
 
     def _drawn(self, count: int) -> NDArray[np.int64]:

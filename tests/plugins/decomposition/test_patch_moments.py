@@ -66,6 +66,10 @@ def test_every_patch_is_counted(axes: list[Window], batch: int, drawn: st.DataOb
     patches = np.concatenate([written_out(sample, axes) for sample in samples])
     np.testing.assert_allclose(means.mean(), patches.mean(axis=0), atol=1e-6)
     np.testing.assert_allclose(moments.covariance(), expected(patches, first), atol=1e-5)
+    away = moments.mean() - 1
+    np.testing.assert_allclose(
+        moments.covariance(about=np.ones_like(away)), moments.covariance() + np.outer(away, away), atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("first", [[], [0], [1, 2], [0, 1, 2]])
