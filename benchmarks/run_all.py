@@ -28,6 +28,9 @@ BENCHMARKS = (
     "backend_suite",
     "tf2onnx_failures",
     "factorization",
+    "stack_latency",
+    "decomposition",
+    "compact_networks",
     "calibration",
 )
 
