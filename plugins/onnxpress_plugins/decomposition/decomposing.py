@@ -34,7 +34,7 @@ from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
 from onnxpress_plugins import layer_selection
-from onnxpress_plugins.decomposition import rank_choice
+from onnxpress_plugins.decomposition import error_weights
 from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.amct_rule import amct_ways
 from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Option, candidate
@@ -45,7 +45,7 @@ from onnxpress_plugins.decomposition.memory import batches
 from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
 from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
-from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, Sensitivities
+from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, Weights, choose
 from onnxpress_plugins.decomposition.replacing import replace_layer
 from onnxpress_plugins.decomposition.sensitivity import sensitivities
 from onnxpress_plugins.decomposition.timing import clock
@@ -106,8 +106,7 @@ class Decompose(ir.passes.InPlacePass):
         reasons = {node: self._obstacle(node) for node in model.graph.all_nodes() if _is_layer(node)}
         prospects = self._prospects(model, [node for node, reason in reasons.items() if reason is None])
         candidates = self._candidates(model, prospects)
-        weights = self._sensitivities(model, candidates)
-        chosen = rank_choice.choose(candidates, self._policy, weights, self._context.notes)
+        chosen = choose(candidates, self._policy, self._weights(model, candidates), self._context.notes)
         self._replace(model, reasons, list(zip(candidates, chosen, strict=True)))
         return ir.passes.PassResult(model, not all(isinstance(option, str) for option in chosen))
 
@@ -157,14 +156,14 @@ class Decompose(ir.passes.InPlacePass):
         probes = [Probe(own.node, way.first_axes) for own in prospects for way in own.stacks]
         return repeat(None) if self._context.data is None else gather(model, probes, self._context)
 
-    def _sensitivities(self, model: ir.Model, candidates: Sequence[Candidate]) -> Sensitivities:
-        """What the network minds of each layer, where a budget has more than one to weigh."""
-        policy, context = self._policy, self._context
-        tried = [(one, rank_choice.trial(one, policy)) for one in candidates]
-        trials = [(one, option) for one, option in tried if option is not None]
-        if policy.rule != "budget" or context.data is None or not self._samples or len(trials) < 2:
+    def _weights(self, model: ir.Model, candidates: Sequence[Candidate]) -> Weights:
+        """What the error of each layer counts for, where a budget has more than one to weigh."""
+        policy, context, samples = self._policy, self._context, self._samples
+        tried = error_weights.trials(candidates, policy)
+        if policy.rule != "budget" or len(tried) < 2:
             return {}
-        return sensitivities(model, trials, context, samples=self._samples)
+        measured = sensitivities(model, tried, context, samples=samples) if context.data is not None and samples else {}
+        return error_weights.weights(tried, policy, measured)
 
     def _replace(
         self, model: ir.Model, reasons: Mapping[ir.Node, str | None], chosen: Sequence[tuple[Candidate, Option | str]]

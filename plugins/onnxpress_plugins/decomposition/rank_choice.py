@@ -29,11 +29,8 @@ from onnxpress_plugins.decomposition.candidates import COSTS, Candidate, Costs, 
 
 Rule = Literal["ratio", "energy", "evbmf", "amct", "ranks", "budget"]
 
-Sensitivities = Mapping[ir.Node, float]
-"""What a layer's squared error counts for; 1 where nothing is known."""
-
-_FELT = 1e-6
-"""Least squared error whose effect on the network's output is told from rounding."""
+Weights = Mapping[ir.Node, float]
+"""What a layer's squared error counts for, as `error_weights` has it; 1 where nothing is known."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,35 +68,26 @@ class Policy:
         return COSTS[self.measure]
 
 
-def choose(
-    candidates: Sequence[Candidate], policy: Policy, sensitivities: Sensitivities, notes: Notes
-) -> list[Option | str]:
+def choose(candidates: Sequence[Candidate], policy: Policy, weights: Weights, notes: Notes) -> list[Option | str]:
     """The stack of each candidate, or why it stays as it is.
 
     Args:
         candidates: Layers that can be replaced, in the order of the graph.
         policy: The rule.
-        sensitivities: What errors count for in the budget.
+        weights: What errors count for in the budget.
         notes: Where to say that a budget cannot be met.
     """
     ruled = [candidate for candidate in candidates if not candidate.prospect.is_given]
     if policy.rule == "budget":
-        found = iter(_budgeted(ruled, policy, sensitivities, notes))
+        found = iter(_budgeted(ruled, policy, weights, notes))
     else:
         found = iter([_alone(candidate, policy) for candidate in ruled])
     return [one.options[-1] if one.prospect.is_given else next(found) for one in candidates]
 
 
-def trial(candidate: Candidate, policy: Policy) -> Option | None:
-    """An option of about the cost that the budget aims for, whose error can be felt; None if there is nothing to weigh.
-
-    Of a layer that loses nothing, and of one that stays as it is, the error need not be weighed.
-    """
-    felt = [option for option in _usable(candidate, policy) if option.error > _FELT]
-    most = policy.budget * policy.costs(candidate)
-    if candidate.prospect.is_given or not felt:
-        return None
-    return max((option for option in felt if policy.costs(option) <= most), key=policy.costs, default=felt[0])
+def usable(candidate: Candidate, policy: Policy) -> list[Option]:
+    """The options of a layer that nothing speaks against."""
+    return [option for option in candidate.options if _objection(candidate, option, policy) is None]
 
 
 def _alone(candidate: Candidate, policy: Policy) -> Option | str:
@@ -145,14 +133,11 @@ _RULES: Mapping[Rule, Callable[[Candidate, Policy], Option | str]] = {
 }
 
 
-def _budgeted(
-    candidates: Sequence[Candidate], policy: Policy, sensitivities: Sensitivities, notes: Notes
-) -> list[Option | str]:
+def _budgeted(candidates: Sequence[Candidate], policy: Policy, weights: Weights, notes: Notes) -> list[Option | str]:
     """What the budget of all layers gives each; layers without a quicker stack are not part of it."""
-    usable = [_usable(one, policy) for one in candidates]
+    allowed = [usable(one, policy) for one in candidates]
     layers = [
-        _choices(one, own, policy, sensitivities.get(one.node, 1.0))
-        for one, own in zip(candidates, usable, strict=True)
+        _choices(one, own, policy, weights.get(one.node, 1.0)) for one, own in zip(candidates, allowed, strict=True)
     ]
     total = sum(policy.costs(one) for one in candidates if one.options)
     fixed = sum(policy.costs(one) for one in candidates if not one.options)
@@ -164,17 +149,13 @@ def _budgeted(
         )
     chosen = allocate(layers, max(least, policy.budget * total) + fixed)
     return [
-        own[at - 1] if at else _why_dense(one, policy) for one, own, at in zip(candidates, usable, chosen, strict=True)
+        own[at - 1] if at else _why_dense(one, policy) for one, own, at in zip(candidates, allowed, chosen, strict=True)
     ]
 
 
-def _usable(candidate: Candidate, policy: Policy) -> list[Option]:
-    return [option for option in candidate.options if _objection(candidate, option, policy) is None]
-
-
-def _choices(candidate: Candidate, usable: Sequence[Option], policy: Policy, weight: float) -> list[Choice]:
+def _choices(candidate: Candidate, allowed: Sequence[Option], policy: Policy, weight: float) -> list[Choice]:
     dense = Choice(policy.costs(candidate), 0.0)
-    return [dense, *(Choice(policy.costs(option), weight * option.error) for option in usable)]
+    return [dense, *(Choice(policy.costs(option), weight * option.error) for option in allowed)]
 
 
 def _why_dense(candidate: Candidate, policy: Policy) -> str:

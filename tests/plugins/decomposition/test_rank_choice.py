@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
 
 from calibrated import graph, numbers
 from low_rank_networks import Images, kernel, network
-from onnxpress.decomposition.layer_stacks import Layer
+from made_candidates import candidate
 from onnxpress.records import Notes
 from onnxpress.testing import apply
 from onnxpress_plugins.decomposition.acceptance import Acceptance
-from onnxpress_plugins.decomposition.candidates import Candidate, Option
+from onnxpress_plugins.decomposition.candidates import Candidate
 from onnxpress_plugins.decomposition.decomposing import DECOMPOSE
-from onnxpress_plugins.decomposition.latency import Modelled
-from onnxpress_plugins.decomposition.prospects import Prospect
-from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, choose, trial
-from onnxpress_plugins.decomposition.ways import Way
-from onnxpress_plugins.decomposition.workload import Workload
+from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, choose
 
 
 def layers_of(**options: Any) -> tuple[dict[str, Any], dict[str, str], Notes]:
@@ -95,34 +91,6 @@ class TestRules:
         assert errors["auto"] == min(errors.values())
 
 
-def candidate(options: Sequence[tuple[float, float]], *, dense: float = 1.0, given: bool = False) -> Candidate:
-    """A layer of these seconds and squared errors, cheapest first; multiplications are seconds times 100."""
-    layer = Layer(
-        name="c",
-        operator="Conv",
-        weight="w",
-        weight_shape=(10, 10, 1, 1),
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
-    )
-    way = Way("low_rank", (0, 1))
-    prospect = Prospect(
-        node=cast(Any, object()),
-        layer=layer,
-        workload=Workload(repeats=1, sizes_in=(1, 1), sizes_out=(1, 1)),
-        clock=Modelled(),
-        seconds=dense,
-        stacks={},
-        is_given=given,
-    )
-    made = [
-        Option(stack=way.stack(layer, (at + 1,)), macs=int(100 * seconds), seconds=seconds, error=error)
-        for at, (seconds, error) in enumerate(options)
-    ]
-    return Candidate(prospect=prospect, options=made, factorings={}, mean=None)
-
-
 def policy(rule: Rule = "budget", *, max_error: float = 1.0, budget: float = 0.5) -> Policy:
     return Policy(rule=rule, budget=budget, acceptance=Acceptance(max_error=max_error, min_gain=0.1))
 
@@ -152,21 +120,6 @@ class TestBudget:
     def test_an_error_above_the_cap_is_no_option_and_the_reason_says_so(self) -> None:
         (found,) = choose([candidate([(0.2, 0.09)])], policy(max_error=0.1), {}, Notes())
         assert found == "decomposing it makes an error of 30.0%, and 10.0% is the most that is allowed"
-
-
-class TestTrial:
-    def test_about_the_cost_that_is_aimed_for(self) -> None:
-        found = trial(candidate(STEPS), policy(budget=0.5))
-        assert found is not None and found.stack.ranks == (2,)
-
-    def test_the_cheapest_if_all_cost_more(self) -> None:
-        found = trial(candidate(STEPS), policy(budget=0.1))
-        assert found is not None and found.stack.ranks == (1,)
-
-    @pytest.mark.parametrize("options", [[], [(0.2, 0.0)], [(0.2, 0.5)]])
-    def test_nothing_to_weigh(self, options: list[tuple[float, float]]) -> None:
-        assert trial(candidate(options), policy(max_error=0.1)) is None
-        assert trial(candidate(STEPS, given=True), policy()) is None
 
 
 def test_a_1x1_kernel_at_full_rank_costs_more_than_it_was() -> None:
