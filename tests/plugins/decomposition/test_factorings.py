@@ -84,14 +84,15 @@ def test_the_error_is_that_of_the_weighed_outputs(way: Way, shape: tuple[int, ..
     assert errors[0] < 0.97 * errors[1]
 
 
-@given(seed=st.integers(0, 20), rank=st.integers(1, 5))
-def test_outputs_that_are_never_seen_cost_next_to_nothing(seed: int, rank: int) -> None:
+@given(seed=st.integers(0, 20))
+def test_outputs_that_are_never_seen_cost_next_to_nothing(seed: int) -> None:
     weight, way = numbers(12, 6, 3, 3, seed=seed), Way("spatial", (0,))
     often = np.where(np.arange(12) < 2, 1.0, 0.02)
-    alone = np.where(np.arange(12)[:, None, None, None] < 2, weight, 0)
-    made, least = (factored(one, way, 18, moments=seen(weight, way, often)) for one in (weight, alone))
-    assert made.error((rank,)) <= least.error((rank,)) + 0.02 * 10 / 2 / 0.8
-    assert made.error((6,)) < 0.1  # two outputs, of three taps each
+    weighed, alike = (factored(weight, way, 18, moments=seen(weight, way, own)) for own in (often, None))
+    assert weighed.error((6,)) < 0.15 < 0.3 < alike.error((6,))  # two outputs of three taps have rank 6
+    first, second = weighed.weights((6,))
+    lost = np.square(weight - composed([first, second]))[:2].sum()
+    assert lost < 0.05 * np.square(weight[:2]).sum()
 
 
 def test_behind_a_relu_less_is_lost_of_what_gets_through_it() -> None:
