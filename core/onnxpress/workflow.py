@@ -12,7 +12,7 @@ from onnxpress.ascend.configuration.reading import read
 from onnxpress.configuring import configured, fitted
 from onnxpress.errors import InvalidOption
 from onnxpress.files import check_place
-from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Progress, Silent
+from onnxpress.kinds import WARNINGS_KEY, Backend, Context, Frontend, Progress, Silent
 from onnxpress.measuring.benchmarking import benchmark
 from onnxpress.measuring.comparing import compare
 from onnxpress.measuring.sources import EVALUATION_BATCH, check_labels, first_feeds, labels_of, open_samples, reading
@@ -23,7 +23,7 @@ from onnxpress.records import Comparison, Run
 from onnxpress.registry import Registry
 from onnxpress.run import check, transform
 from onnxpress.runtime import Session, ports
-from onnxpress.writing import check_ahead, write
+from onnxpress.writing import Destination
 
 if TYPE_CHECKING:
     import onnx_ir as ir
@@ -137,27 +137,25 @@ def compress(
         OnnxpressError: Anything a user can act on; the message is one sentence.
     """
     registry, progress = registry or Registry(), progress or Silent()
-    path = None if out is None else Path(out)
     reader = find_frontend(source, registry, frontend)
     writer = None if out is None else find_backend(out, registry, backend)
-    owners = [reading(reader)] + ([(f"backend {writer.name!r}", writer.emit)] if writer is not None else [])
-    load_options, *emit_options = share(options, *owners)
+    load_options, destination = _shared(options, reader, writer, out)
     config = None if amct_config is None else read(Path(amct_config))
     chosen = configured(find(recipe), registry, step_options=step_options or {}, target=target, config=config)
     check(chosen, registry)
     classes = labels_of(labels)
-    if path is not None:
-        check_place(path)
+    if destination is not None:
+        check_place(destination.path)
     before = load(source, reader, load_options, progress)
-    if path is not None and writer is not None:
-        check_ahead(before, path, writer, options=emit_options[0])
+    if destination is not None:
+        destination.check(before)
     chosen, warnings = fitted(chosen, registry, step_options=step_options or {}, config=config, model=before)
     inputs = ports(before.graph.inputs)
     samples = open_samples(data, inputs, preprocessing, random_data)
     tests = samples if evaluation is None else open_samples(evaluation, inputs, preprocessing, False)
     check_labels(classes, tests)
     context = Context(catalog=registry, data=samples, progress=progress, threads=threads)
-    folder = _reproducer_folder(reproducer, path)
+    folder = _reproducer_folder(reproducer, out)
     after, run = transform(before, chosen, registry, context, reproducer_folder=folder)
     after.producer_name, after.producer_version = "onnxpress", __version__
     tell_origin(run, source, before, samples, warnings)
@@ -167,14 +165,22 @@ def compress(
         feeds = first_feeds(tests, inputs)
         run.benchmark = benchmark(before, after, feeds=feeds, threads=threads or 1, progress=progress)
     run.size_before = model_files.file_size(before)
-    if path is not None and writer is not None:
-        with progress.task(f"writing ({writer.name})", None):
-            after.meta.pop(WARNINGS_KEY, None)
-            write(after, path, writer, run, registry=registry, options=emit_options[0])
-        run.warnings += after.meta.get(WARNINGS_KEY, [])
-    else:
+    if destination is None:
         run.size_after = model_files.file_size(after)
+    else:
+        with progress.task(f"writing ({destination.writer.name})", None):
+            destination.write(after, run, registry)
     return Result(model=after, run=run)
+
+
+def _shared(
+    options: Mapping[str, Any], reader: Frontend, writer: Backend | None, out: str | Path | None
+) -> tuple[Mapping[str, Any], Destination | None]:
+    """The options of the frontend, and where to write with those of the backend."""
+    if writer is None or out is None:
+        return share(options, reading(reader))[0], None
+    load_options, emit_options = share(options, reading(reader), (f"backend {writer.name!r}", writer.emit))
+    return load_options, Destination(path=Path(out), writer=writer, options=emit_options)
 
 
 def tell_origin(run: Run, source: Any, model: ir.Model, samples: Samples | None, warnings: Iterable[str]) -> None:
@@ -224,7 +230,7 @@ def find_backend(out: str | Path, registry: Registry, name: str | None = None) -
     raise InvalidOption(f"no backend writes {path.name!r}; give the output one of the suffixes: {suffixes}")
 
 
-def _reproducer_folder(given: str | Path | None, out: Path | None) -> Path | None:
+def _reproducer_folder(given: str | Path | None, out: str | Path | None) -> Path | None:
     if given is not None:
         return Path(given)
-    return None if out is None else out.parent / f"{out.name}.failed"
+    return None if out is None else Path(out).parent / f"{Path(out).name}.failed"
