@@ -47,7 +47,7 @@ class Factoring(Protocol):
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
         """The ranks above noise by `rule`, which takes all singular values, rows and columns of a matrix.
 
-        The kernel must have been factored for its full rank.
+        They are those of the weight, whatever it was factored for, which must have been for its full rank.
         """
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
@@ -103,8 +103,8 @@ def _lost(matrix: Unfolding, factors: Factors, moments: Moments | None) -> NDArr
 
 class _Split:
     def __init__(self, weight: Array, moments: Moments | None, first_axes: Sequence[int], rank: int) -> None:
-        self._weight, self._scales = weight, _scales(weight, moments)
-        self._unfolding = Unfolding(weight, first_axes)
+        self._weight, self._scales, self._is_blind = weight, _scales(weight, moments), moments is None
+        self._first_axes, self._unfolding = first_axes, Unfolding(weight, first_axes)
         covariance = _covariance(moments)
         scaled = Unfolding(weight * self._scales, first_axes)
         made = factor(scaled, rank, root=None if covariance is None else root_of(covariance))
@@ -116,6 +116,8 @@ class _Split:
         return float(self._lost[ranks[0] - 1])
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
+        if not self._is_blind:
+            return _Split(self._weight, None, self._first_axes, self._unfolding.side).noise_ranks(rule)
         sides = sorted((self._unfolding.rows, self._unfolding.columns))
         return (rule(np.sqrt(self._factors.energies), sides[0], sides[1]),)
 
@@ -127,6 +129,7 @@ class _Split:
 class _Tucker:
     def __init__(self, weight: Array, moments: Moments | None, *, sweeps: int) -> None:
         self._weight, self._scales, self._sweeps = weight, _scales(weight, moments), sweeps
+        self._is_blind = moments is None
         self._covariance = covariance = _covariance(moments)
         numbers = (weight * self._scales).reshape(*weight.shape[:2], -1).astype(np.float64)
         root = np.eye(weight.shape[1]) if covariance is None else root_of(covariance).astype(np.float64)
@@ -147,6 +150,8 @@ class _Tucker:
         return max(float(self._lost[ranks[1], ranks[0]]), 0.0)
 
     def noise_ranks(self, rule: Callable[[Array, int, int], int]) -> tuple[int, ...]:
+        if not self._is_blind:
+            return _Tucker(self._weight, None, sweeps=0).noise_ranks(rule)
         behind, before = (rule(*spectrum) for spectrum in self._spectra)
         return before, behind
 

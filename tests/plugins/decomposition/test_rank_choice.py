@@ -53,6 +53,16 @@ class TestRules:
         notes = apply(DECOMPOSE, wide, policy="amct", max_error=0.0)[1]
         assert notes.details["layers"]["y"]["ranks"] == [32] and notes.details["layers"]["y"]["first_axes"] == [0]
 
+    @pytest.mark.parametrize(("policy", "form"), [("amct", "spatial"), ("evbmf", "spatial"), ("evbmf", "tucker2")])
+    def test_ranks_above_noise_are_those_of_the_weights_with_data_too(self, policy: str, form: str) -> None:
+        weight = kernel(80, 64, 3, 3, rank=40, noise=0.3)
+        wide = graph("y = Conv(x, w)", x="float[N,64,12,12] x", y="float[N,80,10,10] y", w=weight)
+        moving = np.array([1] * 10 + [0.01] * 54, np.float32)[:, None, None]
+        data = [{"x": moving * numbers(1, 64, 12, 12, seed=seed)} for seed in range(4)]
+        options = {"policy": policy, "form": form, "step": 1, "max_error": 1.0, "min_gain": 0.0}
+        found = [apply(DECOMPOSE, wide, data=own, **options)[1].details["layers"]["y"]["ranks"] for own in (None, data)]
+        assert found[0] == found[1]
+
     def test_ranks_are_taken_as_they_are_given_and_nothing_else_is_done(self) -> None:
         layers, reasons, _ = layers_of(policy="ranks", ranks=["a: 5", "<Conv>: 7", "b: 96"])
         assert {name: own["ranks"] for name, own in layers.items()} == {"a": [7], "b": [96], "c": [7]}
