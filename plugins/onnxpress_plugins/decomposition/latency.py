@@ -17,12 +17,12 @@ Ratios of its times are within 0.03 (int8: 0.06) of measured ones from 64 channe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from onnxpress.decomposition.layer_stacks import Layer, Stack
+from onnxpress.decomposition.layer_stacks import Layer, Part, Stack
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:
@@ -63,6 +63,10 @@ class Clock(Protocol):
     def label(self) -> str:
         """How it knows: measured, modelled."""
 
+    @property
+    def model(self) -> Modelled:
+        """What tells how time goes from one stack to another where measuring all would take too long."""
+
     def seconds(self, jobs: Sequence[Job]) -> float:
         """Seconds of one thread for these jobs, each of which takes what the one before gives."""
 
@@ -88,6 +92,11 @@ class Modelled:
         """As `Clock` says."""
         return "modelled"
 
+    @property
+    def model(self) -> Modelled:
+        """As `Clock` says."""
+        return self
+
     def seconds(self, jobs: Sequence[Job]) -> float:
         """As `Clock` says."""
         return sum(self._seconds(job) for job in jobs)
@@ -103,37 +112,17 @@ class Modelled:
 INT8 = Modelled(giga_mac=2.8591e-3, gigabyte=91.58e-3, job=1.84e-6, itemsize=1)
 """The model for layers that will be quantised."""
 
+MODELS: Mapping[Precision, Modelled] = {"float32": Modelled(), "int8": INT8}
+
 
 def jobs_of(stack: Stack, work: Workload) -> tuple[Job, ...]:
-    """What a stack does: each part runs over the outputs of the axes it has, and over the inputs of those to come."""
-    sizes, made = list(work.sizes_in), []
-    for part in stack.parts:
-        before = tuple(sizes)
-        for axis in part.axes:
-            sizes[axis] = work.sizes_out[axis]
-        made.append(
-            Job(
-                weight_shape=part.weight_shape,
-                strides=part.strides,
-                dilations=part.dilations,
-                repeats=work.repeats,
-                sizes_in=before,
-                sizes_out=tuple(sizes),
-            )
-        )
-    return tuple(made)
+    """What a stack does, part by part."""
+    return tuple(_job(part, own) for part, own in work.shared_out(stack))
 
 
 def dense_job(layer: Layer, work: Workload) -> Job:
     """What a layer does as it is."""
-    return Job(
-        weight_shape=layer.weight_shape,
-        strides=layer.strides,
-        dilations=layer.dilations,
-        repeats=work.repeats,
-        sizes_in=work.sizes_in,
-        sizes_out=work.sizes_out,
-    )
+    return _job(layer, work)
 
 
 def stack_seconds(clock: Clock, stacks: Sequence[Stack], work: Workload) -> list[float]:
@@ -160,10 +149,21 @@ def _on_a_line(clock: Clock, way: Way, stacks: Sequence[Stack], work: Workload) 
 
 
 def _in_proportion(clock: Clock, stacks: Sequence[Stack], work: Workload) -> dict[Stack, float]:
-    modelled = {stack: Modelled().seconds(jobs_of(stack, work)) for stack in stacks}
+    modelled = {stack: clock.model.seconds(jobs_of(stack, work)) for stack in stacks}
     largest = max(stacks, key=lambda stack: modelled[stack])
     scale = clock.seconds(jobs_of(largest, work)) / modelled[largest]
     return {stack: scale * seconds for stack, seconds in modelled.items()}
+
+
+def _job(one: Layer | Part, work: Workload) -> Job:
+    return Job(
+        weight_shape=one.weight_shape,
+        strides=one.strides,
+        dilations=one.dilations,
+        repeats=work.repeats,
+        sizes_in=work.sizes_in,
+        sizes_out=work.sizes_out,
+    )
 
 
 def _blocks(channels: int) -> int:

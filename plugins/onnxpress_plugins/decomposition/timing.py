@@ -20,7 +20,7 @@ import onnx_ir as ir
 from onnxpress.errors import InvalidData
 from onnxpress.files import atomic
 from onnxpress.runtime import Session
-from onnxpress_plugins.decomposition.latency import INT8, Clock, Job, Modelled, Precision
+from onnxpress_plugins.decomposition.latency import MODELS, Clock, Job, Modelled, Precision
 from onnxpress_plugins.decomposition.timed_models import model_of
 
 _RUNS, _SECONDS = 5, 0.1
@@ -37,7 +37,7 @@ def clock(precision: Precision, path: Path | None) -> Clock:
     """
     if path is not None:
         return Measured(path, precision=precision)
-    return INT8 if precision == "int8" else Modelled()
+    return MODELS[precision]
 
 
 class Measured:
@@ -60,6 +60,11 @@ class Measured:
     def label(self) -> str:
         """As `Clock` says."""
         return "measured"
+
+    @property
+    def model(self) -> Modelled:
+        """As `Clock` says."""
+        return MODELS[self._precision]
 
     def seconds(self, jobs: Sequence[Job]) -> float:
         """CPU seconds of one thread, the least of several runs.

@@ -29,6 +29,8 @@ SPATIAL, TUCKER = Way("spatial", (0,)), Way("tucker2")
 class Asked:
     """A clock that tells a line in the blocks of 16 channels between two parts, and remembers what it was asked."""
 
+    label, model = "asked", Modelled()
+
     def __init__(self) -> None:
         self.asked: list[tuple[int, ...]] = []
 

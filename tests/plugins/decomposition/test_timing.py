@@ -10,7 +10,7 @@ import pytest
 
 from onnxpress.errors import InvalidData
 from onnxpress_plugins.decomposition import timing
-from onnxpress_plugins.decomposition.latency import INT8, Job, Modelled, Precision
+from onnxpress_plugins.decomposition.latency import MODELS, Job, Precision
 from onnxpress_plugins.decomposition.timing import Measured, clock, machine
 
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
@@ -53,7 +53,7 @@ def test_integers_are_timed_apart(tmp_path: Path) -> None:
 
 
 def test_without_a_file_the_model_tells_the_time() -> None:
-    assert (clock("float32", None), clock("int8", None)) == (Modelled(), INT8)
+    assert (clock("float32", None), clock("int8", None)) == (MODELS["float32"], MODELS["int8"])
 
 
 def test_of_another_machine_nothing_is_taken(tmp_path: Path) -> None:
