@@ -78,7 +78,10 @@ def output_shifts(
     expected = [session.run(feed) for feed in feeds]
     scales = _variances(expected)
     if not scales:
-        raise InvalidData("no float output of the model varies over the samples, so that nothing can be said of errors")
+        raise InvalidData(
+            "no float output of the model varies over the samples, so that nothing can be said of errors; "
+            "with decompose.samples=0 layers get equal shares"
+        )
     shifts = []
     with context.progress.task("sensitivity", count) as advance:
         for variant in variants:

@@ -98,6 +98,8 @@ def _load(path: Path, machine: str) -> dict[str, float]:
         if found["machine"] != machine:
             return {}
         return {str(key): float(value) for key, value in found["seconds"].items()}
+    except OSError as error:
+        raise InvalidData(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidData(f"{path} holds no measured latencies; delete it or name another file") from error
 

@@ -73,6 +73,11 @@ def test_what_is_no_such_file_is_refused(tmp_path: Path, text: str) -> None:
         Measured(path)
 
 
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InvalidData, match=f"cannot read {tmp_path}: Is a directory"):
+        Measured(tmp_path)
+
+
 def test_the_processor_is_named(tmp_path: Path) -> None:
     info = tmp_path / "cpuinfo"
     info.write_text("processor : 0\nmodel name : Some CPU @ 2 GHz\n")
