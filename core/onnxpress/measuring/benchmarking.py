@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from onnxpress.kinds import Progress, Silent
 from onnxpress.measuring.explaining import explain
-from onnxpress.measuring.kernels import CATEGORIES, Kernel, kernels
+from onnxpress.measuring.kernels import CATEGORIES, QUANTIZE, Kernel, kernels
 from onnxpress.measuring.matching import batch_size, match
 from onnxpress.records import Benchmark, FloatNode, Kernels, Latency
 from onnxpress.runtime import Session
@@ -88,7 +88,7 @@ def summarize(nodes: Sequence[Kernel], latency_ms: float) -> Kernels:
     Profiling slows every node down, so the profiled times are scaled to add up to `latency_ms`.
     """
     scale = latency_ms / (sum(node.milliseconds for node in nodes) or 1.0)
-    quantized = any(node.category == "integer" or node.node.op_type.endswith("QuantizeLinear") for node in nodes)
+    quantized = any(node.category == "integer" or node.node.op_type in QUANTIZE for node in nodes)
     floats = [
         FloatNode(
             node=node.node.name or node.node.outputs[0].name or "",

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 Category = Literal["integer", "float", "convert", "other"]
 CATEGORIES: tuple[Category, ...] = ("integer", "float", "convert", "other")
+QUANTIZE = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear")
+"""Operators that only a quantised model has."""
+
 _CONVERT = {
-    *("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "Cast"),
+    *(*QUANTIZE, "Cast"),
     *("ReorderInput", "ReorderOutput"),
 }
 _INTEGER = {

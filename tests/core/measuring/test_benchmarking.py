@@ -50,6 +50,16 @@ def test_one_model() -> None:
     assert found.threads == 2
 
 
+def test_weights_alone_make_a_quantised_model() -> None:
+    stored = model(
+        """g (float[N,8,6,6] x, int8[8,8,3,3] w) => (float[N,8,6,6] y) <float s = {0.02}, int8 z = {0}>
+        { d = DequantizeLinear(w, s, z) c = Conv<pads=[1,1,1,1]>(x, d) y = Relu(c) }""",
+        w=np.round(WEIGHT / 0.02).clip(-127, 127).astype(np.int8),
+    )
+    found = benchmark(stored, feeds=FEEDS, runs=2)
+    assert [node.op_type for node in found.kernels_a.float_nodes] == ["FusedConv"]
+
+
 def test_runs_are_chosen_when_not_given(monkeypatch) -> None:
     monkeypatch.setattr("onnxpress.measuring.benchmarking._SECONDS", 0.0)
     assert benchmark(FLOAT, feeds=FEEDS).runs == 10
