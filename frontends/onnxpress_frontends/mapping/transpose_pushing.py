@@ -27,15 +27,8 @@ def optimizer() -> Any:
             layer = trans.inputs[0]
             acted = super()._add_handler(trans, node)
             if self._g.get_node_by_name(layer.name) is None:
-                self._rename(trans.inputs[0], layer.name)
+                _rename(self._g, trans.inputs[0], layer.name)
             return acted
-
-        def _rename(self, node: Any, name: str) -> None:
-            old, inputs, attributes = node.output[0], node.input, node.get_onnx_attrs()
-            shapes, dtypes = node.output_shapes, node.output_dtypes
-            self._g.remove_node(node.name)
-            renamed = self._g.make_node(node.type, inputs, attr=attributes, name=name, shapes=shapes, dtypes=dtypes)
-            self._g.replace_all_inputs(old, renamed.output[0])
 
         def _optimize_at_current_graph_level(self, graph: Any) -> Any:
             self._g = graph
@@ -72,3 +65,11 @@ def optimizer() -> Any:
             return True
 
     return PushTranspose
+
+
+def _rename(graph: Any, node: Any, name: str) -> None:
+    old, inputs, attributes = node.output[0], node.input, node.get_onnx_attrs()
+    shapes, dtypes = node.output_shapes, node.output_dtypes
+    graph.remove_node(node.name)
+    renamed = graph.make_node(node.type, inputs, attr=attributes, name=name, shapes=shapes, dtypes=dtypes)
+    graph.replace_all_inputs(old, renamed.output[0])
