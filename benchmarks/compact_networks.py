@@ -3,7 +3,7 @@
 The demo's Fashion-MNIST network of 3x3 convolutions is judged on all 10,000 test pictures (the demo's 2,000 where the
 data set is not installed), EfficientNet-Lite0 on foolbox's 20 labelled photographs. A layer is replaced only if it
 stays true enough and becomes fast enough; the last column says how many others there are for each reason. SQNR is that
-of the logits; time is that of one thread in onnxruntime, of `low-rank` over `convert` of `low-rank-int8` over `int8`.
+of the logits; time is that of one thread in onnxruntime, of `low-rank` over `convert`, of `low-rank-int8` over `int8`.
 """
 
 from __future__ import annotations
