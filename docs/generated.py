@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 import runpy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -56,12 +57,17 @@ def tf2onnx_failures() -> str:
     return "\n".join([*head, *rows, "", f"{versions}."])
 
 
-def benchmark(name: str) -> str:
-    """The rows of a benchmark as a table, from its last run."""
+def benchmark(
+    name: str,
+    *,
+    without: Collection[str] = (),
+    packages: Sequence[str] = ("onnx", "onnxruntime", "tensorflow", "keras"),
+) -> str:
+    """The rows of a benchmark as a table, from its last run, without some columns, and what it was run with."""
     found = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
-    columns = list(found["rows"][0])
+    columns = [column for column in dict.fromkeys(chain.from_iterable(found["rows"])) if column not in without]
     rows = ["| " + " | ".join(_spelt(row.get(column, "")) for column in columns) + " |" for row in found["rows"]]
-    versions = ", ".join(f"{name} {found['versions'][name]}" for name in ("onnx", "onnxruntime", "tensorflow", "keras"))
+    versions = ", ".join(f"{name} {found['versions'][name]}" for name in packages)
     head = ["| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|"]
     return "\n".join([*head, *rows, "", f"{versions}."])
 
@@ -127,6 +133,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "ascend": partial(benchmark, "ascend"),
     "interchange": partial(benchmark, "interchange"),
     "stack_latency": stack_latency,
+    "compact_networks": partial(benchmark, "compact_networks", packages=("onnxruntime", "numpy")),
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),
 }

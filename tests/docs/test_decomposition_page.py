@@ -94,6 +94,14 @@ def test_the_times_are_those_of_the_last_run() -> None:
         assert shown == pytest.approx([row[f"measured {share}"] for share in (0.25, 0.5, 0.7)], abs=0.006)
 
 
+@pytest.mark.parametrize("name", ["compact_networks"])
+def test_the_page_holds_the_last_results(name: str) -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "generated.py"))["on_page_markdown"](PAGE)
+    rows = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))["rows"]
+    first, second = list(rows[0])[:2]
+    assert all(f"\n| {row[first]} | {row[second]} |" in page for row in rows)
+
+
 def worked_example() -> str:
     found = re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)
     assert found is not None
