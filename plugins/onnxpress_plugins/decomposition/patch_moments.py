@@ -13,10 +13,16 @@ Images hold far more patches than S needs, which is some tens of n.  So the t-th
 most, drawn evenly, and each of them counts for those that are left out: every sample weighs what it would anyway,
 however many there are, and T of them cost N (1 + ln T) patches.
 
-Sums ride along with the products: a patch is a column with a 1 below, times the root of its weight w, and
+Products are of what is left of a patch less c, the mean of the first patches, so that a mean far larger than what moves
+about it does not drown that in rounding.  Sums ride along: below such a column is a 1, and all is times the root of its
+weight w,
 
-    sum w [p 1][p 1]^T  =  [ sum w p p^T   sum w p ]
-                           [ sum w p^T     sum w   ]
+    sum w [p-c 1][p-c 1]^T  =  [ P    s ]
+                               [ s^T  W ]
+
+from which follows the covariance about any a = c + d, of W patches and Z more that are zero and were not made:
+
+    (W + Z) S  =  P - s d^T - d s^T + W d d^T + Z a a^T
 """
 
 from __future__ import annotations
@@ -58,7 +64,8 @@ class PatchMoments:
         self._rows = row_count(inputs, windows, first_axes)
         self._products = np.zeros((self._rows + 1, self._rows + 1), _dtype(self._rows))
         self._waiting = np.empty((self._rows + 1, _width(self._rows)), np.float32)
-        self._filled = self._samples = self._total = 0
+        self._filled = self._samples = self._made = self._absent = 0
+        self._shift: Array | None = None
         self.count = 0
         """How many patches were made."""
 
@@ -67,29 +74,46 @@ class PatchMoments:
         grid = _Grid(self._axes, data.shape[2:])
         for sample in data:
             self._samples += 1
-            self._total += grid.total
+            self._made += grid.weight
+            self._absent += grid.total - grid.weight
             places = self._drawn(grid.count)
             self.count += len(places)
             roots = grid.roots(places)
             while len(places):
                 free = self._waiting.shape[1] - self._filled
-                self._take(grid.columns(sample, places[:free], roots[:free]))
+                self._take(self._shifted(grid.columns(sample, places[:free], roots[:free]), roots[:free]))
                 places, roots = places[free:], roots[free:]
 
     def mean(self) -> Array:
         """Of patches, ``(n,)``."""
-        self._multiply()
-        return np.asarray(self._products[:-1, -1] / max(self._total, 1))
+        _, sums, shift = self._parts()
+        return np.asarray((sums + self._made * shift) / max(self._made + self._absent, 1))
 
     def covariance(self, *, centred: bool = True, about: Array | None = None) -> Array:
         """S, ``(n, n)``, inputs varying slowest; about the mean, or `about` in its place, or else about zero."""
-        mean = self.mean()
-        covariance = self._products[:-1, :-1] / max(self._total, 1)
-        if centred:
-            about = mean if about is None else about
-            covariance -= np.outer(mean, about)
-            covariance -= np.outer(about, mean - about)
+        about = np.zeros(self._rows) if not centred else self.mean() if about is None else about
+        products, sums, shift = self._parts()
+        off = about - shift
+        covariance = products - np.outer(off, sums - self._made * off).astype(products.dtype)
+        covariance -= np.outer(sums, off)
+        if self._absent:
+            covariance += self._absent * np.outer(about, about)
+        covariance /= max(self._made + self._absent, 1)
         return covariance
+
+    def _parts(self) -> tuple[Array, Array, Array]:
+        """P, s and c."""
+        self._multiply()
+        shift = np.zeros(self._rows) if self._shift is None else self._shift
+        sums = self._products[:-1, -1].astype(np.float64)
+        return self._products[:-1, :-1], sums, shift.astype(np.float64)
+
+    def _shifted(self, columns: Array, roots: NDArray[np.float32]) -> Array:
+        """Patches over ones, times the roots of their weights, less the mean of the first that there were."""
+        if self._shift is None:
+            self._shift = columns[:-1] @ roots / (roots @ roots)
+        columns[:-1] -= np.outer(self._shift, roots)
+        return columns
 
     def _drawn(self, count: int) -> NDArray[np.int64]:
         """Which of so many patches of a sample are made."""
@@ -116,7 +140,8 @@ class _Grid:
 
     Attributes:
         count: How many there are.
-        total: What they weigh together, with those that lie in the padding of the rest, which are zero.
+        weight: What they weigh together: a position of the rest counts for as many taps as reach it.
+        total: The same with the patches that lie in the padding of the rest, which are zero.
     """
 
     def __init__(self, axes: Sequence[tuple[Window, bool]], sizes: Sequence[int]) -> None:
@@ -131,6 +156,7 @@ class _Grid:
                 places = np.flatnonzero(seen)[None]
                 often = seen[places[0]]
             self._axes.append((places, often, size))
+        self.weight = prod(int(often.sum()) for _, often, _ in self._axes)
         self._shape = [len(often) for _, often, _ in self._axes]
         self.count = prod(self._shape)
 
@@ -139,8 +165,7 @@ class _Grid:
         often = np.ones(len(numbers))
         for (_, seen, _), at in zip(self._axes, np.unravel_index(numbers, self._shape), strict=True):
             often *= seen[at]
-        every = prod(float(seen.sum()) for _, seen, _ in self._axes)
-        return np.asarray(np.sqrt(often * (every / max(often.sum(), 1))), np.float32)
+        return np.asarray(np.sqrt(often * (self.weight / max(often.sum(), 1))), np.float32)
 
     def columns(self, sample: Array, numbers: NDArray[np.int64], roots: NDArray[np.float32]) -> Array:
         """Some patches as columns over ones, each times the root of its weight, ``(n + 1, patches)``."""

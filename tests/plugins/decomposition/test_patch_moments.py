@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from onnxpress.decomposition.forms import root_of
 from onnxpress_plugins.decomposition import patch_moments
 from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
 from onnxpress_plugins.decomposition.tap_means import TapMeans
@@ -150,3 +151,16 @@ def test_large_ones_take_half_the_bytes_of_each_number() -> None:
     assert row_count(512, [Window(kernel=3)] * 2, [0]) == 1536
     assert bytes_needed(1536) == 1536**2 * (8 + 2)  # and half as many patches wait as there are rows
     assert bytes_needed(3072) == 3072**2 * (4 + 2)
+
+
+@pytest.mark.parametrize("limit", [0, 1536])
+def test_what_moves_little_about_a_large_mean(monkeypatch: pytest.MonkeyPatch, limit: int) -> None:
+    """In float32, products about zero would know nothing of it."""
+    monkeypatch.setattr(patch_moments, "_EXACT", limit)
+    moves = np.random.default_rng(0).standard_normal((3, 1, 4, 8, 8))
+    moments = PatchMoments(4, [Window(kernel=3)] * 2, [0])
+    for sample in moves:
+        moments.add((sample + 1e4).astype(np.float32))
+    patches = np.concatenate([written_out(sample, [Window(kernel=3)] * 2) for sample in moves])
+    np.testing.assert_allclose(moments.covariance(), expected(patches, [0]), atol=5e-3)
+    root_of(moments.covariance())
