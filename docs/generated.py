@@ -104,6 +104,8 @@ def _reasons(patterns: Mapping[str, str]) -> str:
 def _spelt(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if value is None:
+        return ""
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
@@ -133,6 +135,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "ascend": partial(benchmark, "ascend"),
     "interchange": partial(benchmark, "interchange"),
     "stack_latency": stack_latency,
+    "decomposition": partial(benchmark, "decomposition", without=("ranks",), packages=("onnxruntime", "numpy")),
     "compact_networks": partial(benchmark, "compact_networks", packages=("onnxruntime", "numpy")),
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),

@@ -94,12 +94,22 @@ def test_the_times_are_those_of_the_last_run() -> None:
         assert shown == pytest.approx([row[f"measured {share}"] for share in (0.25, 0.5, 0.7)], abs=0.006)
 
 
-@pytest.mark.parametrize("name", ["compact_networks"])
+@pytest.mark.parametrize("name", ["compact_networks", "decomposition"])
 def test_the_page_holds_the_last_results(name: str) -> None:
     page = runpy.run_path(str(ROOT / "docs" / "generated.py"))["on_page_markdown"](PAGE)
     rows = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))["rows"]
     first, second = list(rows[0])[:2]
-    assert all(f"\n| {row[first]} | {row[second]} |" in page for row in rows)
+    assert all(f"\n| {row[first]} | {row[second] or ''} |" in page for row in rows)
+
+
+def test_the_recipe_errs_as_little_beside_amct_as_the_page_says() -> None:
+    rows = json.loads((ROOT / "benchmarks" / "results" / "decomposition.json").read_text(encoding="utf-8"))["rows"]
+    amct = next(row for row in rows if row["ranks by"] == "AMCT's rule")
+    mine = {round(row["% of multiplications"]): row for row in rows if row["ranks by"] == "recipe low-rank"}
+    assert "errs a sixteenth as much, and with a third less still a fifth" in " ".join(PAGE.split())
+    assert round(amct["% of multiplications"]) == 39 and set(mine) == {50, 39, 35, 26}
+    shares = [mine[share]["mean abs. error"] / amct["mean abs. error"] for share in (39, 26)]
+    assert shares == pytest.approx([1 / 16, 1 / 5], rel=0.2)
 
 
 def worked_example() -> str:
