@@ -39,8 +39,6 @@ LARGEST = SHAPES[-1]
 
 AMCT_SIDE, TENSORLY_SIDE, WHITENED_OPTIMUM_SIDE = 6144 if "--long" in sys.argv else 3072, 2560, 6144
 SPATIAL, WHITENED, TUCKER, AMCT, TENSORLY = "spatial", "spatial, whitened", "tucker2", "AMCT's method", "tensorly"
-
-
 OVER = "% over optimum"
 
 
