@@ -136,6 +136,7 @@ CONTENTS: Mapping[str, Callable[[], str]] = {
     "interchange": partial(benchmark, "interchange"),
     "stack_latency": stack_latency,
     "decomposition": partial(benchmark, "decomposition", without=("ranks",), packages=("onnxruntime", "numpy")),
+    "factorization": partial(benchmark, "factorization", packages=("numpy",)),
     "compact_networks": partial(benchmark, "compact_networks", packages=("onnxruntime", "numpy")),
     "round_trip": partial(benchmark, "round_trip"),
     "tensorflow_size": partial(benchmark, "tensorflow_size"),

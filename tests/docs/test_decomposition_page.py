@@ -94,7 +94,7 @@ def test_the_times_are_those_of_the_last_run() -> None:
         assert shown == pytest.approx([row[f"measured {share}"] for share in (0.25, 0.5, 0.7)], abs=0.006)
 
 
-@pytest.mark.parametrize("name", ["compact_networks", "decomposition"])
+@pytest.mark.parametrize("name", ["compact_networks", "decomposition", "factorization"])
 def test_the_page_holds_the_last_results(name: str) -> None:
     page = runpy.run_path(str(ROOT / "docs" / "generated.py"))["on_page_markdown"](PAGE)
     rows = json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text(encoding="utf-8"))["rows"]
