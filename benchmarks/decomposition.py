@@ -177,13 +177,17 @@ def measure(folder: Path) -> list[dict[str, Any]]:
             given = [f"{layer}: {rank}" for layer, rank in ranks]
             same = Setting(rule=AMCT_RANKS, options={"policy": "ranks", "ranks": given})
             rows[same.name] = row(same, model, pictures, folder)
-    runs = 1 if quick() else 5
+    add_times(rows, folder, pictures)
+    return [{column: own.get(column) for column in COLUMNS} for own in rows.values()]
+
+
+def add_times(rows: Mapping[str, dict[str, Any]], folder: Path, pictures: Crops) -> None:
+    """Time all float files in turns, then all int8 ones, each over the dense one."""
     for suffix, column in ((".onnx", "time over dense"), (".int8.onnx", "int8 time over dense int8")):
         files = {name: path for name in rows if (path := folder / f"{name}{suffix}").exists()}
-        times = latencies(files, {"image": pictures.test[:1]}, runs=runs)
+        times = latencies(files, {"image": pictures.test[:1]}, runs=1 if quick() else 5)
         for name, own in times.items():
             rows[name][column] = 1 / gain(times[DENSE], own)
-    return [{column: own.get(column) for column in COLUMNS} for own in rows.values()]
 
 
 def goals(rows: list[dict[str, Any]]) -> list[Goal]:
