@@ -158,7 +158,7 @@ def test_it_goes_to_tensorflow_and_back(low_rank: Result, images: Any, tmp_path:
 
 
 @pytest.mark.long
-def test_a_trained_edge_detector_finds_the_same_edges(tmp_path: Path) -> None:
+def test_a_trained_edge_detector_finds_the_same_edges() -> None:
     from models import edges
     from models.onnx_files import onnx_file
 
@@ -175,5 +175,5 @@ def test_a_trained_edge_detector_finds_the_same_edges(tmp_path: Path) -> None:
         )
         before, after = made.run.steps[-1].notes.details["macs"]
         found = Session(made.model, optimize=True).run({"image": test})["edges"]
-        assert after <= budget * before
+        assert after / before == pytest.approx(budget, abs=0.001)  # layers that no stack fits are outside of the budget
         assert edges.agreement(expected, found).overlap >= overlap
