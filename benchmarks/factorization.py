@@ -84,7 +84,7 @@ def amct_method(matrix: Array, channels: int) -> tuple[Array, Array]:
 
 def split(weight: Array, method: str) -> Callable[[], tuple[Array, ...]]:
     """A method, ready to run."""
-    from onnxpress.decomposition.forms import spatial, tucker2
+    from onnxpress.decomposition import spatial, tucker2
 
     channels, size = weight.shape[1:3]
     rank = rank_of(channels, size, method)
