@@ -1,4 +1,4 @@
-"""Fresh names, for what is added to a model."""
+"""Names: fresh ones for what is added to a model, and what a report or an error calls a node."""
 
 from __future__ import annotations
 
@@ -18,6 +18,16 @@ class Names:
             name, number = f"{wish}_{number}", number + 1
         self._taken.add(name)
         return name
+
+
+def title(node: ir.Node) -> str:
+    """The node's name; that of its output if it has none."""
+    return node.name or node.outputs[0].name or ""
+
+
+def described(node: ir.Node) -> str:
+    """A node with its operator, e.g. ``Conv 'stem'``."""
+    return f"{node.op_type} {title(node)!r}"
 
 
 def _names(graph: ir.Graph) -> set[str]:

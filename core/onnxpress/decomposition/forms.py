@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.floating[Any]]
 
+_STILL = 1e-36
+"""Mean variance up to which nothing moves: float32, in which samples are multiplied, rounds below it."""
+
 
 def split(
     weight: Array, rank: int, *, first_axes: Sequence[int], covariance: Array | None = None
@@ -140,7 +143,7 @@ def root_of(covariance: Array, *, shrinkage: float = 1e-2) -> Array:
     if covariance.ndim != 2 or len(covariance) != len(covariance.T) or not np.isfinite(covariance).all():
         raise InvalidData(f"a covariance is a finite square matrix, not an array of shape {list(covariance.shape)}")
     mean = float(np.trace(covariance, dtype=np.float64)) / len(covariance)
-    if mean <= 0:
+    if mean <= _STILL:
         return np.eye(len(covariance), dtype=covariance.dtype)
     shrunk = covariance.copy()
     np.einsum("ii->i", shrunk)[:] += shrinkage * mean

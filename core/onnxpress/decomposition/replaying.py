@@ -18,9 +18,9 @@ import onnx_ir as ir
 from onnxpress.decomposition import info
 from onnxpress.decomposition.forms import split, tucker2
 from onnxpress.decomposition.layer_stacks import OPERATORS, Layer, Stack
-from onnxpress.decomposition.rewriting import bias_of, kernel_of, layer_of, rewrite, title
+from onnxpress.decomposition.rewriting import bias_of, kernel_of, layer_of, rewrite
 from onnxpress.errors import InvalidData
-from onnxpress.naming import Names
+from onnxpress.naming import Names, title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import constant, drop_if_unused, initializer
 from onnxpress.decomposition.layer_stacks import OPERATORS, Layer, Part, Stack
 from onnxpress.errors import UnsupportedModel
-from onnxpress.naming import Names
+from onnxpress.naming import Names, described, title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,8 +66,7 @@ def kernel_of(node: ir.Node) -> Array:
     Raises:
         UnsupportedModel: It is no float constant, or a batch of matrices.
     """
-    value = node.inputs[1] if len(node.inputs) > 1 else None
-    tensor = None if value is None else _constant(value)
+    tensor = constant(node.inputs[1] if len(node.inputs) > 1 else None)
     if tensor is None or not tensor.dtype.is_floating_point():
         raise UnsupportedModel(f"{described(node)} has a weight that is no float constant")
     if node.op_type != "Conv" and len(tensor.shape) != 2:
@@ -88,7 +88,7 @@ def bias_of(node: ir.Node) -> Array | None:
     value = node.inputs[2] if len(node.inputs) > 2 else None
     if value is None:
         return None
-    tensor, outputs = _constant(value), kernel_of(node).shape[0]
+    tensor, outputs = constant(value), kernel_of(node).shape[0]
     if tensor is None or tensor.size not in (1, outputs) or tensor.size not in (1, *tensor.shape[-1:]):
         raise UnsupportedModel(f"{described(node)} adds something that is not one constant for each output")
     bias = tensor.numpy().reshape(-1)
@@ -129,18 +129,8 @@ def rewrite(node: ir.Node, stack: Stack, weights: Sequence[Array], *, names: Nam
         node.replace_input_with(2, _initializer(node, last.bias, bias))
         node.attributes.pop("beta", None)
     _set_attributes(node, last, without=_OF_THE_FIRST)
-    for value in replaced:
-        _drop_if_unused(value)
-
-
-def title(node: ir.Node) -> str:
-    """The node's name; that of its output if it has none."""
-    return node.name or node.outputs[0].name or ""
-
-
-def described(node: ir.Node) -> str:
-    """A node as an error names it, e.g. ``Conv 'stem'``."""
-    return f"{node.op_type} {title(node)!r}"
+    for value in filter(None, replaced):
+        drop_if_unused(value)
 
 
 def _inputs_first(node: ir.Node) -> bool:
@@ -201,31 +191,6 @@ def _set_attributes(node: ir.Node, part: Part, *, without: Sequence[str]) -> Non
         node.attributes.add(ir.AttrInt64s(name, values))
 
 
-def _constant(value: ir.Value) -> ir.TensorProtocol | None:
-    """The tensor behind a value that no caller can override."""
-    if value.is_graph_input():
-        return None
-    if value.is_initializer():
-        return value.const_value
-    maker = value.producer()
-    if maker is None or maker.domain != "" or maker.op_type != "Constant" or "value" not in maker.attributes:
-        return None
-    return maker.attributes["value"].as_tensor()
-
-
 def _initializer(node: ir.Node, name: str, numbers: Array) -> ir.Value:
     assert isinstance(node.graph, ir.Graph)
-    tensor = ir.tensor(np.ascontiguousarray(numbers), name=name)
-    value = ir.Value(name=name, type=ir.TensorType(tensor.dtype), shape=ir.Shape(numbers.shape), const_value=tensor)
-    node.graph.register_initializer(value)
-    return value
-
-
-def _drop_if_unused(value: ir.Value | None) -> None:
-    if value is None or value.graph is None or value.uses() or value.is_graph_output() or value.is_graph_input():
-        return
-    maker = value.producer()
-    if maker is None:
-        del value.graph.initializers[value.name or ""]
-    elif maker.op_type == "Constant":
-        value.graph.remove(maker, safe=True)
+    return initializer(node.graph, name, np.ascontiguousarray(numbers))

@@ -12,6 +12,7 @@ from __future__ import annotations
 import onnx_ir as ir
 from onnx_ir.passes import common
 
+from onnxpress.constants import drop_if_unused
 from onnxpress.kinds import Context, Pass
 from onnxpress.records import Notes
 from onnxpress.verify import infer_shapes
@@ -22,7 +23,6 @@ from onnxpress_plugins.cleaning.initializer_sharing import ShareInitializers
 from onnxpress_plugins.cleaning.late_broadcasting import BroadcastLate
 from onnxpress_plugins.cleaning.nearest_upsampling import ResizeNearest
 from onnxpress_plugins.cleaning.shape_resolving import ResolveShapes
-from onnxpress_plugins.constants import drop_if_unused
 
 
 class CleanUp(ir.passes.InPlacePass):

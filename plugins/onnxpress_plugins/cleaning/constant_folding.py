@@ -12,10 +12,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array, become, constant, remove
 from onnxpress.errors import InvalidData, InvalidModel
 from onnxpress.records import Notes
 from onnxpress_plugins.cleaning.evaluation import evaluate
-from onnxpress_plugins.constants import array, become, constant, remove
 
 _KEPT = {
     *("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Bernoulli", "Multinomial", "Dropout"),

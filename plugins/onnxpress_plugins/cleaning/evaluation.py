@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress.runtime import Session
-from onnxpress_plugins.constants import array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,11 +14,10 @@ from collections.abc import Iterator
 
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import array, remove
+from onnxpress.naming import Names, title
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
-from onnxpress_plugins.constants import array, remove
-from onnxpress_plugins.naming import title
 
 
 class PoolGlobally(ir.passes.InPlacePass):

@@ -24,9 +24,9 @@ from collections.abc import Callable
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array, remove
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
-from onnxpress_plugins.constants import array, remove
 
 
 class RemoveIdentities(ir.passes.InPlacePass):

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxpress.constants import remove
 from onnxpress.records import Notes
 from onnxpress_plugins.cleaning.output_shapes import broadcast
 from onnxpress_plugins.cleaning.shape_facts import Contents, ShapeFacts
-from onnxpress_plugins.constants import remove
 from onnxpress_plugins.elementwise import is_elementwise
 
 

@@ -16,14 +16,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import array, initializer, remove
+from onnxpress.naming import Names, title
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress_plugins.cleaning.shape_facts import ShapeFacts
 from onnxpress_plugins.cleaning.shape_following import follow
 from onnxpress_plugins.cleaning.symbolic_sizes import Size
-from onnxpress_plugins.constants import array, initializer, remove
-from onnxpress_plugins.naming import title
 
 _OPSET = 13
 """Before, Resize wants the region of interest given, whatever the mode."""

@@ -21,9 +21,9 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress_plugins.cleaning.shape_facts import Contents, ShapeFacts, Sizes
 from onnxpress_plugins.cleaning.symbolic_sizes import ONE, Size
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.elementwise import BROADCASTING
 from onnxpress_plugins.grouping.slicing import bounds, takes_all
 

@@ -12,9 +12,9 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress_plugins.cleaning.shape_facts import Contents, ShapeFacts
 from onnxpress_plugins.cleaning.symbolic_sizes import ONE, Size
-from onnxpress_plugins.constants import array
 
 Operation = Callable[[Size, Size], Size | None]
 

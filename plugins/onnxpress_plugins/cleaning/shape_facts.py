@@ -15,8 +15,8 @@ from collections.abc import Iterable, Sequence
 
 import onnx_ir as ir
 
+from onnxpress.constants import constant
 from onnxpress_plugins.cleaning.symbolic_sizes import Size, Symbol
-from onnxpress_plugins.constants import constant
 
 Sizes = list[Size]
 Contents = list[Size | None]

@@ -16,14 +16,13 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import become, constant, initializer, remove
+from onnxpress.naming import Names, title
 from onnxpress.records import Notes
 from onnxpress_plugins.cleaning.output_shapes import reshaped
 from onnxpress_plugins.cleaning.shape_facts import Contents, ShapeFacts, Sizes
 from onnxpress_plugins.cleaning.shape_following import follow
 from onnxpress_plugins.cleaning.symbolic_sizes import Size
-from onnxpress_plugins.constants import become, constant, initializer, remove
-from onnxpress_plugins.naming import title
 
 
 class ResolveShapes(ir.passes.InPlacePass):

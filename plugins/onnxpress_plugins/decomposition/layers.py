@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import constant
 from onnxpress.decomposition.rewriting import kernel_of
 from onnxpress.errors import InvalidModel
-from onnxpress_plugins.constants import constant
-from onnxpress_plugins.naming import described
+from onnxpress.naming import described
 
 
 def obstacle(node: ir.Node) -> str | None:

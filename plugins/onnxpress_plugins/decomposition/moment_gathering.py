@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from onnxpress.constants import constant
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
-from onnxpress_plugins.constants import constant
+from onnxpress.naming import described
 from onnxpress_plugins.decomposition.output_moments import OutputMoments
 from onnxpress_plugins.decomposition.parted_moments import PartedMoments
 from onnxpress_plugins.decomposition.tap_means import TapMeans
@@ -92,7 +93,8 @@ def gather(
         limit: Samples to use at most; None uses all.
 
     Raises:
-        InvalidData: There are no data or no sample in them, or one does not fit the model or makes a tensor infinite.
+        InvalidData: There are no data or no sample in them, or one does not fit the model, makes a tensor infinite,
+            or is too large to be squared.
     """
     seen = [probe for probe in probes if is_visible(probe.node, model)]
     layers = {probe.node: _Layer(probe) for probe in seen}
@@ -150,15 +152,22 @@ class _Layer:
     """What is the same for all choices of axes."""
 
     def __init__(self, probe: Probe) -> None:
-        self.is_matrix, self._has_bias = not probe.windows, probe.has_bias
+        self._node, self.is_matrix, self._has_bias = probe.node, not probe.windows, probe.has_bias
         self.means = TapMeans(probe.inputs, probe.windows or (Window(),))
         self.outputs = OutputMoments(probe.node.outputs[0], -1 if self.is_matrix else 1)
 
     def moments(self, patches: PartedMoments) -> Moments:
         mean, centred = self.means.mean(), self._has_bias
-        unseen = patches.unseen.covariance(centred=centred, about=patches.seen.mean()) if patches.unseen.count else None
+        covariance, unseen = patches.seen.covariance(centred=centred), None
+        if patches.unseen.count:
+            unseen = patches.unseen.covariance(centred=centred, about=patches.seen.mean())
+        if not all(np.isfinite(own).all() for own in (covariance, unseen) if own is not None):
+            raise InvalidData(
+                f"the squares of what {described(self._node)} sees are too large for float32; "
+                "check the preprocessing of the data, or leave the layer out with exclude_nodes"
+            )
         return Moments(
-            covariance=patches.seen.covariance(centred=centred),
+            covariance=covariance,
             unseen=unseen,
             mean=None if not centred else mean[:, 0] if self.is_matrix else mean,
             variance=self.outputs.variance,

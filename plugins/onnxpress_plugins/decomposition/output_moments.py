@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -90,7 +90,10 @@ class PatchMoments:
         return np.asarray((sums + self._made * shift) / max(self._made + self._absent, 1))
 
     def covariance(self, *, centred: bool = True, about: Array | None = None) -> Array:
-        """S, ``(n, n)``, inputs varying slowest; about the mean, or `about` in its place, or else about zero."""
+        """S, ``(n, n)``, inputs varying slowest; about the mean, or `about` in its place, or else about zero.
+
+        It is not finite where squares of what was seen pass float32.
+        """
         about = np.zeros(self._rows) if not centred else self.mean() if about is None else about
         products, sums, shift = self._parts()
         off = about - shift
@@ -131,7 +134,8 @@ class PatchMoments:
 
     def _multiply(self) -> None:
         columns = self._waiting[:, : self._filled]
-        self._products += columns @ columns.T  # one operand, which BLAS takes half the time for
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._products += columns @ columns.T  # one operand, which BLAS takes half the time for
         self._filled = 0
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import initializer
+from onnxpress.constants import initializer
 from onnxpress_plugins.decomposition.latency import Job, Precision
 
 _SCALE, _ZERO_POINT = np.float32(0.05), np.uint8(128)

@@ -23,9 +23,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array, constant
 from onnxpress.errors import InvalidModel
-from onnxpress_plugins.constants import array, constant
-from onnxpress_plugins.naming import described
+from onnxpress.naming import described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.naming import described
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.folding.carriers import Condition, carried, carries, conditions
 from onnxpress_plugins.folding.linear_layers import Layer, layer, mixes_borders
-from onnxpress_plugins.naming import described
 
 
 class NoLayer(Obstacle):

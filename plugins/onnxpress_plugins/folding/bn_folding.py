@@ -28,16 +28,15 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from onnxpress.constants import remove
 from onnxpress.kinds import Context, Pass
-from onnxpress.naming import Names
+from onnxpress.naming import Names, described
 from onnxpress.ranges import META_KEY
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress_plugins import layer_selection
-from onnxpress_plugins.constants import remove
 from onnxpress_plugins.folding.affine import Affine, Obstacle, along, is_per_channel, operand
 from onnxpress_plugins.folding.affine_paths import NoLayer, Reach, downstream, upstream
-from onnxpress_plugins.naming import described
 
 
 class FoldBatchNorm(ir.passes.InPlacePass):

@@ -25,9 +25,9 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
+from onnxpress.naming import described
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle
-from onnxpress_plugins.naming import described
 
 
 @dataclass(frozen=True)

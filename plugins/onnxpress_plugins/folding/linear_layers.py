@@ -25,12 +25,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import array, constant, give, initializer
+from onnxpress.naming import Names, described, title
 from onnxpress.rewiring import replace_uses
-from onnxpress_plugins.constants import array, constant, give, initializer
 from onnxpress_plugins.folding.affine import Affine, Channels, Obstacle
 from onnxpress_plugins.folding.stored_weights import StoredWeight, stored_weight
-from onnxpress_plugins.naming import described, title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

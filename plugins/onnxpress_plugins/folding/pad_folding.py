@@ -16,9 +16,9 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array, constant, remove
 from onnxpress.kinds import Context, Pass
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import array, constant, remove
 from onnxpress_plugins.signs import never_negative
 
 

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import array, give
+from onnxpress.naming import Names, described
 from onnxpress.quantize import SMALLEST_SCALE, dequantize
-from onnxpress_plugins.constants import array, give
 from onnxpress_plugins.folding.affine import Obstacle
-from onnxpress_plugins.naming import described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array, constant
+from onnxpress.constants import array, constant
 from onnxpress_plugins.fusion.polynomials import Polynomial
 
 _TERMS = 4

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from onnxpress import opset
+from onnxpress.constants import constant, remove
 from onnxpress.errors import UnsupportedModel
 from onnxpress.kinds import Target
-from onnxpress.naming import Names
+from onnxpress.naming import Names, described
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
 from onnxpress.verify import infer_shapes
-from onnxpress_plugins.constants import constant, remove
-from onnxpress_plugins.naming import described
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from math import prod
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress_plugins.cleaning.global_pooling import reduced_axes
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.fusion.derivation import derived
 from onnxpress_plugins.fusion.fusing import keeps_shape
 from onnxpress_plugins.fusion.layer_norm_moments import NORMALISED, ROUNDING, M, Moments, X, averaged_axes

@@ -30,16 +30,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import initializer
 from onnxpress.kinds import Context, Pass, Target
-from onnxpress.naming import Names
+from onnxpress.naming import Names, title
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import initializer
 from onnxpress_plugins.fusion.derivation import derived
 from onnxpress_plugins.fusion.fusing import Fuse, Match, between, keeps_shape
 from onnxpress_plugins.fusion.layer_norm_by_batch_norm import row_moments
 from onnxpress_plugins.fusion.layer_norm_moments import NORMALISED, ROUNDING, Moments, R, X, moments
 from onnxpress_plugins.fusion.polynomials import Polynomial
-from onnxpress_plugins.naming import title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress_plugins.cleaning.global_pooling import reduced_axes
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.fusion.derivation import derived
 from onnxpress_plugins.fusion.polynomials import Polynomial
 

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
+from onnxpress.constants import array, constant, give
+from onnxpress.naming import Names, described, title
 from onnxpress.ranges import META_KEY
-from onnxpress_plugins.constants import array, constant, give
 from onnxpress_plugins.folding.affine import Obstacle
 from onnxpress_plugins.grouping.channel_axes import input_axes
 from onnxpress_plugins.grouping.channel_parts import source
 from onnxpress_plugins.grouping.grouped_convolutions import grouped
-from onnxpress_plugins.naming import described, title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

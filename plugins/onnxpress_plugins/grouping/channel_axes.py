@@ -16,10 +16,10 @@ from collections.abc import Callable
 
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
+from onnxpress.naming import described
 from onnxpress_plugins.elementwise import BROADCASTING, ONE_SIDED, UNARY
 from onnxpress_plugins.folding.affine import Obstacle
-from onnxpress_plugins.naming import described
 
 Axes = list[int | None]
 """Axis of the channels in every input; None where an input has none: it is the same for every channel."""

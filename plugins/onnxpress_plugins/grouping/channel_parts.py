@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import onnx_ir as ir
 
+from onnxpress.naming import described
 from onnxpress_plugins.folding.affine import Obstacle
 from onnxpress_plugins.grouping.slicing import bounds, takes_all
-from onnxpress_plugins.naming import described
 
 
 def is_cut(node: ir.Node | None) -> bool:

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
+from onnxpress.constants import constant, remove
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
 from onnxpress.records import Notes
 from onnxpress.rewiring import replace_uses
-from onnxpress_plugins.constants import constant, remove
 from onnxpress_plugins.folding.affine import Obstacle
 from onnxpress_plugins.grouping.branch_joining import Branches
 from onnxpress_plugins.grouping.channel_axes import keeps_channels

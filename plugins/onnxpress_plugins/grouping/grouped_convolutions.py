@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
+from onnxpress.naming import described
 from onnxpress_plugins.folding.affine import Obstacle
-from onnxpress_plugins.naming import described
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
 
 Bounds = tuple[int, int, int]
 """Start, end and step, as in Python."""

@@ -11,8 +11,8 @@ from itertools import pairwise
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import constant, initializer
 from onnxpress.naming import Names
-from onnxpress_plugins.constants import constant, initializer
 from onnxpress_plugins.layout.arrangement import Arrangement, essence, plain
 from onnxpress_plugins.layout.network import Network, Use
 from onnxpress_plugins.layout.views import route, step

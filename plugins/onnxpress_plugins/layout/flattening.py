@@ -15,9 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
-from onnxpress_plugins.constants import array, give, remove
-from onnxpress_plugins.naming import title
+from onnxpress.constants import array, give, remove
+from onnxpress.naming import Names, title
 
 
 def absorb_transposes(graph: ir.Graph, names: Names) -> int:

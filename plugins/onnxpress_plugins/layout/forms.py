@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
 from onnxpress_plugins.layout.arrangement import Arrangement, Order
 
 if TYPE_CHECKING:

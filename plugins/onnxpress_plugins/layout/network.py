@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import constant
+from onnxpress.constants import constant
 from onnxpress_plugins.layout.arrangement import Arrangement, Order, compose, plain
 from onnxpress_plugins.layout.commuting import form
 from onnxpress_plugins.layout.forms import Form

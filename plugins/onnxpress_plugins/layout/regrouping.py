@@ -16,7 +16,7 @@ from typing import TypeAlias
 
 import onnx_ir as ir
 
-from onnxpress_plugins.constants import array
+from onnxpress.constants import array
 from onnxpress_plugins.layout.arrangement import Order
 from onnxpress_plugins.layout.forms import Form
 

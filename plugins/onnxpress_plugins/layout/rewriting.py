@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
-from onnxpress.naming import Names
-from onnxpress_plugins.constants import array, constant, give, initializer, remove
+from onnxpress.constants import array, constant, give, initializer, remove
+from onnxpress.naming import Names, title
 from onnxpress_plugins.layout.arrangement import Arrangement, Order, essence, plain
 from onnxpress_plugins.layout.arranging import Arranging
 from onnxpress_plugins.layout.network import Network, Use
-from onnxpress_plugins.naming import title
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -18,7 +18,7 @@ import onnx_ir as ir
 
 from onnxpress.errors import InvalidModel, UnsupportedModel
 from onnxpress.kinds import Context, Pass
-from onnxpress.naming import Names
+from onnxpress.naming import Names, described
 from onnxpress.opset import at_least
 from onnxpress.records import Notes
 from onnxpress.verify import verify
@@ -28,7 +28,6 @@ from onnxpress_plugins.layout.flattening import absorb_transposes
 from onnxpress_plugins.layout.network import Network, Use
 from onnxpress_plugins.layout.proposals import maker, reader
 from onnxpress_plugins.layout.rewriting import Rewriting
-from onnxpress_plugins.naming import described
 
 OPSET = 13
 """The first in which Softmax has one axis, and Squeeze takes its axes as an input."""

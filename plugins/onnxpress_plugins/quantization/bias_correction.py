@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array, give
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context, Pass, Target
 from onnxpress.naming import Names
 from onnxpress.quantize import dequantize
-from onnxpress_plugins.constants import array, give
 from onnxpress_plugins.quantization.activation_parameters import activation_parameters
 from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.observing import check_limit, observe

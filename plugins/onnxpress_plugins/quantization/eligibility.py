@@ -8,9 +8,9 @@ from typing import Any
 
 import onnx_ir as ir
 
+from onnxpress.constants import array, constant
 from onnxpress.kinds import Target
 from onnxpress.targets import OpRule
-from onnxpress_plugins.constants import array, constant
 from onnxpress_plugins.folding.stored_weights import stored_weight
 
 

@@ -18,12 +18,12 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress import opset
+from onnxpress.constants import constant, drop_if_unused
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass, Target
 from onnxpress.naming import Names
 from onnxpress.quantize import parameters, quantize
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import constant, drop_if_unused
 from onnxpress_plugins.quantization.activation_parameters import activation_parameters
 from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.qdq_pairs import PairWriter

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import initializer
 from onnxpress.naming import Names
-from onnxpress_plugins.constants import initializer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

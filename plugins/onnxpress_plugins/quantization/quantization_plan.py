@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import onnx_ir as ir
 
+from onnxpress.constants import constant
 from onnxpress.kinds import Target
 from onnxpress.targets import OpRule
-from onnxpress_plugins.constants import constant
 from onnxpress_plugins.layer_selection import check, last_word
 from onnxpress_plugins.quantization.eligibility import Unit, added_bias, obstacle, vanishing
 from onnxpress_plugins.quantization.exclusions import Exclusions

@@ -33,10 +33,10 @@ import onnx_ir as ir
 from onnxpress import opset
 from onnxpress.ascend import record_files
 from onnxpress.ascend.record_files import LayerRecord
+from onnxpress.constants import drop_if_unused
 from onnxpress.kinds import Context, Pass, Target
 from onnxpress.naming import Names
 from onnxpress.records import Notes
-from onnxpress_plugins.constants import drop_if_unused
 from onnxpress_plugins.folding.affine import Affine
 from onnxpress_plugins.folding.bn_folding import FoldBatchNorm
 from onnxpress_plugins.folding.linear_layers import layer

@@ -16,10 +16,10 @@ from typing import NoReturn
 import onnx_ir as ir
 
 from onnxpress.ascend.record_files import LayerRecord
+from onnxpress.constants import constant
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import SOURCE_NAME_KEY, Target
-from onnxpress_plugins.constants import constant
-from onnxpress_plugins.naming import described
+from onnxpress.naming import described
 from onnxpress_plugins.quantization.eligibility import Unit, added_bias, obstacle
 
 

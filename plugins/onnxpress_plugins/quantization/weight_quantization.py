@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx_ir as ir
 
+from onnxpress.constants import array
 from onnxpress.errors import InvalidModel
 from onnxpress.quantize import SMALLEST_SCALE, quantize, weight_scales
 from onnxpress.targets import Scheme
-from onnxpress_plugins.constants import array
 from onnxpress_plugins.quantization.activation_parameters import Parameters
 from onnxpress_plugins.quantization.eligibility import Unit
 from onnxpress_plugins.quantization.quantization_plan import Plan

@@ -204,6 +204,11 @@ def test_a_root_is_that_of_the_covariance_with_some_of_its_mean_on_the_diagonal(
     np.testing.assert_array_equal(root_of(np.zeros((3, 3), np.float32)), np.eye(3, dtype=np.float32))
 
 
+def test_what_hardly_moves_has_the_root_of_what_does_not() -> None:
+    wide = np.random.default_rng(0).standard_normal((4, 30)).astype(np.float32) * np.float32(1e-22)
+    np.testing.assert_array_equal(root_of(wide @ wide.T), np.eye(4))
+
+
 def test_a_covariance_that_is_definite_in_double_precision_alone_has_a_root() -> None:
     near = np.full((400, 400), 1.0, np.float32) + np.diag(np.full(400, 2e-7, np.float32))
     root = root_of(near, shrinkage=3e-8)

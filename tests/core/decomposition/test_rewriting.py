@@ -262,6 +262,12 @@ def test_a_bias_that_is_computed() -> None:
         bias_of(candidate(made))
 
 
+@pytest.mark.parametrize("text", ["value_floats=[1.0, 2.0]", "value = float[2] {1, 2}"])
+def test_a_constant_node_is_a_constant(text: str) -> None:
+    node = candidate(graph(f"b = Constant<{text}>() y = Conv(x, w, b)", y="y", w=numbers(2, 4, 1, 1)))
+    assert bias_of(node) == pytest.approx([1.0, 2.0])
+
+
 def test_nothing_is_changed_by_a_stack_that_does_not_fit() -> None:
     before = convolution(3, 5)
     node = candidate(before)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from onnxpress.constants import constant, drop_if_unused, give
 from onnxpress.naming import Names
 from onnxpress.testing import model
-from onnxpress_plugins.constants import constant, drop_if_unused, give
 
 TEXT = """g (float[2] x) => (y) <float[2] shared = {1, 2}, float[2] own = {3, 4}> {
     node = Constant<value_floats=[5.0, 6.0]>()
