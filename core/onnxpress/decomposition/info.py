@@ -36,6 +36,7 @@ ENDING = ".decomposition.json"
 _FORMAT = "onnxpress-decomposition"
 _VERSION = 1
 
+_AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 _PART = ("name", "weight", "bias", "weight_shape", "strides", "pads", "dilations")
 _FIELDS = {field.name for kind in (Layer, Stack) for field in fields(kind)} - {"layer"} | {"parts"}
 
@@ -106,7 +107,7 @@ def _stack(entry: Entry) -> Stack:
         strides=entry.sizes("strides"),
         pads=entry.sizes_if_known("pads"),
         dilations=entry.sizes("dilations"),
-        auto_pad=entry.text("auto_pad"),
+        auto_pad=entry.word("auto_pad", _AUTO_PADS),
         bias=entry.text("bias"),
         inputs_first=entry.flag("inputs_first"),
     )

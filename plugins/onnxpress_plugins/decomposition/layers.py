@@ -26,6 +26,8 @@ def obstacle(node: ir.Node) -> str | None:
         return "its weight is no constant"
     if not tensor.dtype.is_floating_point():
         return f"its weight is of type {tensor.dtype.name}"
+    if not tensor.size:
+        return "its weight is empty"
     groups = node.attributes.get_int("group", 1)
     if groups > 1:
         return "it is depthwise" if tensor.shape[1] == 1 else f"it has {groups} groups"
@@ -44,4 +46,7 @@ def check_finite(node: ir.Node) -> None:
     """
     if not np.isfinite(kernel_of(node)).all():
         name = "" if node.inputs[1] is None else node.inputs[1].name
-        raise InvalidModel(f"the weight {name!r} of {described(node)} holds NaN or infinity")
+        raise InvalidModel(
+            f"the weight {name!r} of {described(node)} holds NaN or infinity; "
+            "mend the model, or leave the layer out with exclude_nodes"
+        )

@@ -62,5 +62,6 @@ class Ledger:
         for what, (total, left) in totals.items():
             if total and self._layers:
                 name = "multiplications" if what == "macs" else f"{self._facts['clock']} time"
-                self._notes.count(f"% of their {name} are left", round(100 * left / total))
+                layers = "1 layer" if len(candidates) == 1 else f"{len(candidates)} layers"
+                self._notes.count(f"% of {name} left in {layers}", round(100 * left / total))
         self._notes.files[info.ENDING] = info.text(self._stacks)

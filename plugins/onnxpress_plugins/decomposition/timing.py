@@ -12,6 +12,7 @@ import json
 import platform
 import time
 from collections.abc import Sequence
+from math import inf
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,10 @@ def _load(path: Path, machine: str) -> dict[str, float]:
         found = json.loads(path.read_text())
         if found["machine"] != machine:
             return {}
-        return {str(key): float(value) for key, value in found["seconds"].items()}
+        known = {str(key): float(value) for key, value in found["seconds"].items()}
+        if not all(0 < seconds < inf for seconds in known.values()):
+            raise ValueError
+        return known
     except OSError as error:
         raise InvalidData(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:

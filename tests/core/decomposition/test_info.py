@@ -228,6 +228,10 @@ def change(edit: Callable[[dict[str, Any]], object]) -> str:
             lambda own: own.update(ranks=[-1]),
             "layer 'conv1': ranks must be a list of integers that are not negative, not [-1]",
         ),
+        (
+            lambda own: own.update(auto_pad="SAME"),
+            "layer 'conv1': auto_pad must be one of NOTSET, SAME_UPPER, SAME_LOWER, VALID, not 'SAME'",
+        ),
         (lambda own: own.update(new_bias=1), "layer 'conv1': new_bias must be true or false, not 1"),
         (lambda own: own.update(weight=7), "layer 'conv1': weight must be a text, not 7"),
         (

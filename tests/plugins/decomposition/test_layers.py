@@ -23,6 +23,8 @@ from onnxpress_plugins.decomposition.layers import check_finite, obstacle
         ("q = Neg(w) a = Conv(x, q)", numbers(8, 4, 3, 3), "its weight is no constant"),
         ("a = MatMul(x, w)", numbers(4, 8, 3), "it multiplies stacks of matrices"),
         ("a = MatMul(x, w)", numbers(8), "it multiplies by a vector"),
+        ("a = Conv(x, w)", numbers(0, 4, 3, 3), "its weight is empty"),
+        ("a = MatMul(x, w)", numbers(8, 0), "its weight is empty"),
         ("v = Conv(x, w) a = Conv(x, w)", numbers(8, 4, 3, 3), "its weight is used elsewhere, too"),
         ("a = MatMul(x, x)", numbers(1), "its weight is no constant"),
     ],
@@ -47,5 +49,6 @@ def test_a_weight_that_is_not_finite_is_refused_by_name(value: float) -> None:
     weight = numbers(8, 4)
     check_finite(graph("y = MatMul(x, w)", x="float[N,8] x", w=weight).graph[0])
     weight[3, 2] = value
-    with pytest.raises(InvalidModel, match="the weight 'w' of MatMul 'y' holds NaN or infinity"):
+    sentence = "the weight 'w' of MatMul 'y' holds NaN or infinity; mend the model, or leave the layer out"
+    with pytest.raises(InvalidModel, match=sentence):
         check_finite(graph("y = MatMul(x, w)", x="float[N,8] x", w=weight).graph[0])

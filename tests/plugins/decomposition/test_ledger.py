@@ -31,7 +31,12 @@ def test_the_tally_is_in_words() -> None:
     assert notes.counts["Conv decomposed (spatial)"] == len(layers)
     for what, name in (("macs", "multiplications"), ("seconds", "modelled time")):
         before, after = notes.details[what]
-        assert notes.counts[f"% of their {name} are left"] == round(100 * after / before)
+        assert notes.counts[f"% of {name} left in 4 layers"] == round(100 * after / before)
+
+
+def test_the_tally_of_one_layer() -> None:
+    _, notes = apply(DECOMPOSE, network(), only_nodes=["a"])
+    assert "% of multiplications left in 1 layer" in notes.counts
 
 
 def test_a_file_is_left_whatever_was_done() -> None:

@@ -16,6 +16,7 @@ from onnxpress_plugins.decomposition.timing import Measured, clock, machine
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
 NEXT = Job(weight_shape=(3, 6, 1, 1), strides=(1, 1), dilations=(1, 1), repeats=2, sizes_in=(5, 8), sizes_out=(5, 8))
 MATRIX = Job(weight_shape=(6, 4), strides=(), dilations=(), repeats=7, sizes_in=(), sizes_out=())
+HELD = '{"machine": "MACHINE", "seconds": {"a": %s}}'
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +66,7 @@ def test_of_another_machine_nothing_is_taken(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["machine"] == machine()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": "MACHINE", "seconds": {"a": "b"}}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", *(HELD % value for value in ('"b"', "NaN", "-1", "0", "1e999"))])
 def test_what_is_no_such_file_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "notes.json"
     path.write_text(text.replace("MACHINE", machine()))
