@@ -58,7 +58,7 @@ def stacks(form: str, dense: Layer, work: Workload) -> list[Stack]:
 
 def measure(precision: str) -> list[dict[str, Any]]:
     """A row for every shape and form."""
-    from onnxpress_plugins.decomposition.latency import INT8, Clock, Modelled, dense_job, jobs_of
+    from onnxpress_plugins.decomposition.latency import INT8, Clock, Modelled, job_of, jobs_of
     from onnxpress_plugins.decomposition.timing import Measured
     from onnxpress_plugins.decomposition.workload import Workload
 
@@ -70,9 +70,9 @@ def measure(precision: str) -> list[dict[str, Any]]:
         for form in FORMS:
             found = stacks(form, dense, work)
             row = {"precision": precision, "channels": channels, "map": size, "form": form}
-            row["dense ms"] = 1000 * measured.seconds([dense_job(dense, work)])
+            row["dense ms"] = 1000 * measured.seconds([job_of(dense, work)])
             for name, clock in clocks.items():
-                whole = clock.seconds([dense_job(dense, work)])
+                whole = clock.seconds([job_of(dense, work)])
                 for share, stack in zip(SHARES, found, strict=True):
                     row[f"{name} {share}"] = clock.seconds(jobs_of(stack, work)) / whole
             rows.append(row)

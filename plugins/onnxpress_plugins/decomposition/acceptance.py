@@ -21,19 +21,18 @@ class Acceptance:
     max_error: float
     min_gain: float
 
-    def objection(self, *, error: float, dense: float, replaced: float, measure: str = "time") -> str | None:
+    def objection(self, *, error: float, dense: float, replaced: float) -> str | None:
         """Why a layer stays as it is; None if nothing speaks against its replacement.
 
         Args:
             error: Relative error of the replacement.
-            dense: What the layer costs.
-            replaced: What its replacement costs, in the same unit.
-            measure: What is counted: time, multiplications.
+            dense: What the layer takes.
+            replaced: What its replacement takes, in the same unit.
         """
         if replaced > (1 - self.min_gain) * dense:
             gain = 1 - replaced / dense
             change = f"saves {gain:.0%}" if gain >= 0 else f"adds {-gain:.0%}"
-            return f"decomposing it {change} of its {measure}, and {self.min_gain:.0%} is the least that counts"
+            return f"decomposing it {change} of its time, and {self.min_gain:.0%} is the least that counts"
         if not error <= self.max_error:
             return f"decomposing it makes an error of {error:.1%}, and {self.max_error:.1%} is the most that is allowed"
         return None

@@ -1,16 +1,4 @@
-"""What can be done with a layer, before anybody decides: the interface between the parts of `decompose`.
-
-layers         nodes whose kernel can be factored, or why not            `layers.obstacle`
-ways           how a kernel can be parted                                `ways.Way`
-latency        what a layer takes, and any stack                         `latency.Clock`
-prospects      a layer with the stacks that are quick enough             `prospects.Prospect`
-moments        what a layer sees, if there are data                      `moment_gathering.Moments`
-factorings     a kernel factored in one way, to be cut at any rank       `factorings.Factoring`
-candidates     a layer with its options: stack, cost, error              `Candidate`, `Option`
-sensitivity    what the output of the network makes of a layer's error   `sensitivity.sensitivities`
-rank choice    one option for each candidate, or none                    `rank_choice.choose`
-replacing      the stack in the place of the node                        `replacing.replace_layer`
-"""
+"""What can be done with a layer, before anybody decides: stacks, with what each of them costs and how much it errs."""
 
 from __future__ import annotations
 
@@ -91,7 +79,7 @@ class Candidate:
 
     def weights(self, option: Option) -> tuple[Array, ...]:
         """The weights of the parts of a stack, each ``(outputs, inputs, *kernel)``, in the type of the layer's."""
-        return self.factorings[_way(option)].weights(option.stack.ranks)
+        return self.factorings[Way.of(option.stack)].weights(option.stack.ranks)
 
     def option(self, way: Way, ranks: tuple[int, ...]) -> Option:
         """The stack of any other ranks, up to those that the kernel was factored for."""
@@ -125,7 +113,8 @@ def candidate(
         factorings[way] = made = factored(weight, way, rank, sweeps=sweeps, moments=seen)
         options += [_option(prospect, stack, made) for stack in stacks]
     best = _frontier(options, costs)
-    used = {way: own for way, own in factorings.items() if keep_all or any(_way(option) == way for option in best)}
+    chosen = {Way.of(option.stack) for option in best}
+    used = {way: own for way, own in factorings.items() if keep_all or way in chosen}
     return Candidate(prospect=prospect, options=best, factorings=used, mean=mean)
 
 
@@ -136,10 +125,6 @@ def _option(prospect: Prospect, stack: Stack, factoring: Factoring) -> Option:
         seconds=prospect.seconds_of(stack),
         error=factoring.error(stack.ranks),
     )
-
-
-def _way(option: Option) -> Way:
-    return Way(option.stack.form, option.stack.first_axes)
 
 
 def _frontier(options: Sequence[Option], costs: Costs) -> list[Option]:

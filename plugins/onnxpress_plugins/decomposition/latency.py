@@ -117,12 +117,19 @@ MODELS: Mapping[Precision, Modelled] = {"float32": Modelled(), "int8": INT8}
 
 def jobs_of(stack: Stack, work: Workload) -> tuple[Job, ...]:
     """What a stack does, part by part."""
-    return tuple(_job(part, own) for part, own in work.shared_out(stack))
+    return tuple(job_of(part, own) for part, own in work.shared_out(stack))
 
 
-def dense_job(layer: Layer, work: Workload) -> Job:
-    """What a layer does as it is."""
-    return _job(layer, work)
+def job_of(one: Layer | Part, work: Workload) -> Job:
+    """What a layer does as it is, or a part of a stack."""
+    return Job(
+        weight_shape=one.weight_shape,
+        strides=one.strides,
+        dilations=one.dilations,
+        repeats=work.repeats,
+        sizes_in=work.sizes_in,
+        sizes_out=work.sizes_out,
+    )
 
 
 def stack_seconds(clock: Clock, stacks: Sequence[Stack], work: Workload) -> list[float]:
@@ -132,8 +139,8 @@ def stack_seconds(clock: Clock, stacks: Sequence[Stack], work: Workload) -> list
     ranks, whose product counts: the model tells how time goes from stack to stack, and the clock that of the largest.
     """
     found: dict[Stack, float] = {}
-    for way in dict.fromkeys(Way(stack.form, stack.first_axes) for stack in stacks):
-        own = [stack for stack in stacks if Way(stack.form, stack.first_axes) == way]
+    for way in dict.fromkeys(Way.of(stack) for stack in stacks):
+        own = [stack for stack in stacks if Way.of(stack) == way]
         found |= _in_proportion(clock, own, work) if len(own[0].ranks) > 1 else _on_a_line(clock, way, own, work)
     return [found[stack] for stack in stacks]
 
@@ -153,17 +160,6 @@ def _in_proportion(clock: Clock, stacks: Sequence[Stack], work: Workload) -> dic
     largest = max(stacks, key=lambda stack: modelled[stack])
     scale = clock.seconds(jobs_of(largest, work)) / modelled[largest]
     return {stack: scale * seconds for stack, seconds in modelled.items()}
-
-
-def _job(one: Layer | Part, work: Workload) -> Job:
-    return Job(
-        weight_shape=one.weight_shape,
-        strides=one.strides,
-        dilations=one.dilations,
-        repeats=work.repeats,
-        sizes_in=work.sizes_in,
-        sizes_out=work.sizes_out,
-    )
 
 
 def _blocks(channels: int) -> int:

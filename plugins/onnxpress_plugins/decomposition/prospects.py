@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidOption
-from onnxpress_plugins.decomposition.latency import Clock, dense_job, stack_seconds
+from onnxpress_plugins.decomposition.latency import Clock, job_of, stack_seconds
 from onnxpress_plugins.decomposition.nominal_sizes import Sizes
 from onnxpress_plugins.decomposition.ways import FormName, Way, ways
 from onnxpress_plugins.decomposition.workload import Workload, workload
@@ -73,7 +73,7 @@ class Prospect:
 
     def seconds_of(self, stack: Stack) -> float:
         """What any stack takes."""
-        known = self.stacks.get(Way(stack.form, stack.first_axes), {}).get(stack)
+        known = self.stacks.get(Way.of(stack), {}).get(stack)
         return stack_seconds(self.clock, [stack], self.workload)[0] if known is None else known
 
 
@@ -89,7 +89,7 @@ def prospect(node: ir.Node, search: Search) -> Prospect:
     """
     layer, given = layer_of(node), search.ranks_of(node)
     work, every = workload(node, layer, search.sizes), search.ways_of(layer, is_given=given is not None)
-    seconds = search.clock.seconds([dense_job(layer, work)])
+    seconds = search.clock.seconds([job_of(layer, work)])
     stacks = _of_all_ranks(layer, every, search.step) if given is None else _of_these_ranks(layer, every, given)
     most = float("inf") if given is not None or search.share is None else search.share * seconds
     timed = {way: zip(own, stack_seconds(search.clock, own, work), strict=True) for way, own in stacks.items()}

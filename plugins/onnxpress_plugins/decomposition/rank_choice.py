@@ -50,7 +50,7 @@ class Policy:
 
     rule: Rule = "budget"
     ratio: float = 0.5
-    energy: float = 0.1
+    energy: float = 0.2
     budget: float = 0.5
     step: int = 16
     ranks: Sequence[tuple[str, tuple[int, ...]]] = ()

@@ -28,6 +28,11 @@ class Way:
     form: Form
     first_axes: tuple[int, ...] = ()
 
+    @classmethod
+    def of(cls, stack: Stack) -> Way:
+        """The way in which a stack parts its layer."""
+        return cls(stack.form, stack.first_axes)
+
     def stack(self, layer: Layer, ranks: tuple[int, ...]) -> Stack:
         """The stack of these ranks."""
         return Stack(layer=layer, form=self.form, ranks=ranks, first_axes=self.first_axes)

@@ -25,8 +25,3 @@ def test_within_both_limits_nothing_speaks_against_it(error: float, replaced: fl
 )
 def test_the_reason_is_told(error: float, replaced: float, reason: str) -> None:
     assert TEST.objection(error=error, dense=1.0, replaced=replaced) == reason
-
-
-def test_the_measure_is_named() -> None:
-    found = TEST.objection(error=0.0, dense=4.0, replaced=4.0, measure="multiplications")
-    assert found == "decomposing it saves 0% of its multiplications, and 10% is the least that counts"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxpress.decomposition.layer_stacks import Layer
-from onnxpress_plugins.decomposition.latency import BLOCK, INT8, Job, Modelled, dense_job, jobs_of, stack_seconds
+from onnxpress_plugins.decomposition.latency import BLOCK, INT8, Job, Modelled, job_of, jobs_of, stack_seconds
 from onnxpress_plugins.decomposition.ways import Way
 from onnxpress_plugins.decomposition.workload import Workload
 
@@ -63,7 +63,7 @@ def test_the_first_part_runs_over_all_places_of_the_axes_to_come() -> None:
         (8, 20),
         (8, 20),
     )
-    assert dense_job(LAYER, WORK).sizes_in == (16, 20)
+    assert job_of(LAYER, WORK).sizes_in == (16, 20)
 
 
 @given(ranks=st.lists(st.integers(1, 96), min_size=1, max_size=9, unique=True))

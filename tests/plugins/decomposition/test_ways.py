@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from onnxpress.decomposition.layer_stacks import Layer
@@ -59,3 +61,10 @@ def test_every_form(shape: tuple[int, ...], form: FormName, expected: list[Way])
 )
 def test_full_ranks(way: Way, ranks: tuple[int, ...]) -> None:
     assert way.full_ranks(layer(8, 6, 3, 5)) == ranks
+
+
+@pytest.mark.parametrize("form", get_args(FormName))
+def test_a_stack_tells_its_way(form: FormName) -> None:
+    for own in (layer(8, 6), layer(8, 6, 3), layer(8, 6, 1, 1), layer(8, 6, 3, 5)):
+        found = ways(form, own)
+        assert tuple(Way.of(way.stack(own, (1,) * len(way.full_ranks(own)))) for way in found) == found
