@@ -16,7 +16,7 @@ from results import Goal, quick, write
 
 if TYPE_CHECKING:
     from onnxpress.decomposition.layer_stacks import Layer, Stack
-    from onnxpress_plugins.decomposition.workload import Workload
+    from onnxpress_plugins.decomposition.speed.workload import Workload
 
 SHAPES = ((32, 28), (64, 56), (64, 28), (64, 7), (128, 28), (128, 7), (256, 28), (256, 7), (512, 28), (512, 7))
 """Channels, and rows and columns of the map."""
@@ -58,9 +58,9 @@ def stacks(form: str, dense: Layer, work: Workload) -> list[Stack]:
 
 def measure(precision: str) -> list[dict[str, Any]]:
     """A row for every shape and form."""
-    from onnxpress_plugins.decomposition.latency import INT8, Clock, Modelled, job_of, jobs_of
-    from onnxpress_plugins.decomposition.timing import Measured
-    from onnxpress_plugins.decomposition.workload import Workload
+    from onnxpress_plugins.decomposition.speed.latency import INT8, Clock, Modelled, job_of, jobs_of
+    from onnxpress_plugins.decomposition.speed.timing import Measured
+    from onnxpress_plugins.decomposition.speed.workload import Workload
 
     measured = Measured(precision=precision)  # type: ignore[arg-type]
     clocks: dict[str, Clock] = {"measured": measured, "modelled": INT8 if precision == "int8" else Modelled()}
@@ -97,7 +97,7 @@ def goals(rows: Sequence[dict[str, Any]]) -> list[Goal]:
 
 def main() -> None:
     """Measure both precisions."""
-    from onnxpress_plugins.decomposition.latency import Precision
+    from onnxpress_plugins.decomposition.speed.latency import Precision
 
     rows = [row for precision in get_args(Precision) for row in measure(precision)]
     write("stack_latency", about=(__doc__ or "").strip(), rows=rows, goals=goals(rows))

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 from onnxpress.decomposition.layer_stacks import Layer
 from onnxpress_plugins.decomposition.candidates import Candidate, Option
-from onnxpress_plugins.decomposition.latency import Modelled
 from onnxpress_plugins.decomposition.prospects import Prospect
+from onnxpress_plugins.decomposition.speed.latency import Modelled
+from onnxpress_plugins.decomposition.speed.workload import Workload
 from onnxpress_plugins.decomposition.ways import Way
-from onnxpress_plugins.decomposition.workload import Workload
 
 
 def candidate(options: Sequence[tuple[float, float]], *, dense: float = 1.0, given: bool = False) -> Candidate:

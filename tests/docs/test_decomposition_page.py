@@ -19,8 +19,8 @@ from onnxpress.kinds import Pass
 from onnxpress.options import schema
 from onnxpress.recipe import built_in
 from onnxpress.registry import Registry
-from onnxpress_plugins.decomposition.latency import INT8, Modelled
-from onnxpress_plugins.decomposition.rank_choice import Rule
+from onnxpress_plugins.decomposition.ranks.rank_choice import Rule
+from onnxpress_plugins.decomposition.speed.latency import INT8, Modelled
 from onnxpress_plugins.decomposition.ways import FormName
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ import onnx_ir as ir
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress.decomposition.rewriting import kernel_of
 from onnxpress_plugins.decomposition.factorings import Factoring, factored
-from onnxpress_plugins.decomposition.moment_gathering import Moments
+from onnxpress_plugins.decomposition.moments.moment_gathering import Moments
 from onnxpress_plugins.decomposition.prospects import Prospect
 from onnxpress_plugins.decomposition.ways import Way
 

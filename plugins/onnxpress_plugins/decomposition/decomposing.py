@@ -34,21 +34,21 @@ from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
 from onnxpress_plugins import layer_selection
-from onnxpress_plugins.decomposition import error_weights
-from onnxpress_plugins.decomposition.acceptance import Acceptance
-from onnxpress_plugins.decomposition.amct_rule import amct_ways
 from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Option, candidate
-from onnxpress_plugins.decomposition.latency import Clock, Precision
 from onnxpress_plugins.decomposition.layers import check_finite, obstacle
 from onnxpress_plugins.decomposition.ledger import Ledger
 from onnxpress_plugins.decomposition.memory import batches
-from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
-from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
+from onnxpress_plugins.decomposition.moments.moment_gathering import Moments, Probe, gather
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
-from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, Weights, choose
+from onnxpress_plugins.decomposition.ranks import error_weights
+from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
+from onnxpress_plugins.decomposition.ranks.amct_rule import amct_ways
+from onnxpress_plugins.decomposition.ranks.rank_choice import Policy, Rule, Weights, choose
+from onnxpress_plugins.decomposition.ranks.sensitivity import sensitivities
 from onnxpress_plugins.decomposition.replacing import replace_layer
-from onnxpress_plugins.decomposition.sensitivity import sensitivities
-from onnxpress_plugins.decomposition.timing import clock
+from onnxpress_plugins.decomposition.speed.latency import Clock, Precision
+from onnxpress_plugins.decomposition.speed.nominal_sizes import nominal_sizes
+from onnxpress_plugins.decomposition.speed.timing import clock
 from onnxpress_plugins.decomposition.ways import FormName
 from onnxpress_plugins.quantization.exclusions import Exclusions
 

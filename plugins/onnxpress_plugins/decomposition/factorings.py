@@ -25,7 +25,7 @@ from onnxpress.decomposition.forms import folded, root_of, tucker2
 from onnxpress.decomposition.leading_subspace import leading
 from onnxpress.decomposition.matrix_factors import Factors, factor
 from onnxpress.decomposition.unfoldings import Unfolding
-from onnxpress_plugins.decomposition.moment_gathering import Moments
+from onnxpress_plugins.decomposition.moments.moment_gathering import Moments
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:

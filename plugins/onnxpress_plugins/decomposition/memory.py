@@ -15,8 +15,8 @@ from math import prod
 from onnxpress.decomposition.matrix_factors import bytes_needed
 from onnxpress.errors import InvalidOption
 from onnxpress_plugins.decomposition.available_memory import available
-from onnxpress_plugins.decomposition.parted_moments import bytes_needed as gathering_bytes
-from onnxpress_plugins.decomposition.patch_moments import bytes_needed as covariance_bytes
+from onnxpress_plugins.decomposition.moments.parted_moments import bytes_needed as gathering_bytes
+from onnxpress_plugins.decomposition.moments.patch_moments import bytes_needed as covariance_bytes
 from onnxpress_plugins.decomposition.prospects import Prospect
 from onnxpress_plugins.decomposition.ways import Way
 

@@ -11,10 +11,10 @@ import onnx_ir as ir
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidOption
-from onnxpress_plugins.decomposition.latency import Clock, job_of, stack_seconds
-from onnxpress_plugins.decomposition.nominal_sizes import Sizes
+from onnxpress_plugins.decomposition.speed.latency import Clock, job_of, stack_seconds
+from onnxpress_plugins.decomposition.speed.nominal_sizes import Sizes
+from onnxpress_plugins.decomposition.speed.workload import Workload, workload
 from onnxpress_plugins.decomposition.ways import FormName, Way, ways
-from onnxpress_plugins.decomposition.workload import Workload, workload
 from onnxpress_plugins.layer_selection import last_word
 
 

@@ -11,8 +11,8 @@ from calibrated import graph, numbers
 from onnxpress.decomposition.forms import channel, low_rank, spatial, tucker2
 from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition.composition import composed, mean_shift
-from onnxpress_plugins.decomposition.tap_means import TapMeans
-from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.decomposition.moments.tap_means import TapMeans
+from onnxpress_plugins.decomposition.moments.windows import Window
 
 WEIGHT = numbers(6, 5, 3, 2)
 

@@ -15,7 +15,7 @@ from calibrated import numbers
 from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress_plugins.decomposition.composition import composed
 from onnxpress_plugins.decomposition.factorings import factored
-from onnxpress_plugins.decomposition.moment_gathering import Moments
+from onnxpress_plugins.decomposition.moments.moment_gathering import Moments
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:

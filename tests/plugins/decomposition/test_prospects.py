@@ -8,9 +8,9 @@ import pytest
 
 from calibrated import graph, numbers
 from onnxpress.errors import InvalidOption
-from onnxpress_plugins.decomposition.latency import Modelled, jobs_of
-from onnxpress_plugins.decomposition.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
+from onnxpress_plugins.decomposition.speed.latency import Modelled, jobs_of
+from onnxpress_plugins.decomposition.speed.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.ways import Way
 
 MODEL = graph("y = Conv<pads = [1, 1, 1, 1]>(x, w)", x="float[N,64,16,16] x", w=numbers(96, 64, 3, 3))

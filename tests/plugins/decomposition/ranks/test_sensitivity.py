@@ -16,7 +16,7 @@ from onnxpress.kinds import Context
 from onnxpress.registry import Registry
 from onnxpress.testing import apply
 from onnxpress_plugins.decomposition.decomposing import DECOMPOSE
-from onnxpress_plugins.decomposition.sensitivity import output_shifts
+from onnxpress_plugins.decomposition.ranks.sensitivity import output_shifts
 
 ROWS = numbers(12, 4)
 

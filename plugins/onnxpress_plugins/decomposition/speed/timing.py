@@ -21,8 +21,8 @@ import onnx_ir as ir
 from onnxpress.errors import InvalidData
 from onnxpress.files import atomic
 from onnxpress.runtime import Session
-from onnxpress_plugins.decomposition.latency import MODELS, Clock, Job, Modelled, Precision
-from onnxpress_plugins.decomposition.timed_models import model_of
+from onnxpress_plugins.decomposition.speed.latency import MODELS, Clock, Job, Modelled, Precision
+from onnxpress_plugins.decomposition.speed.timed_models import model_of
 
 _RUNS, _SECONDS = 5, 0.1
 """Least number of timed runs, and the CPU time to spend on more."""

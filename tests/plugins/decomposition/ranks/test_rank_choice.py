@@ -13,10 +13,10 @@ from low_rank_networks import Images, kernel, network
 from made_candidates import candidate
 from onnxpress.records import Notes
 from onnxpress.testing import apply
-from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.candidates import Candidate
 from onnxpress_plugins.decomposition.decomposing import DECOMPOSE
-from onnxpress_plugins.decomposition.rank_choice import Policy, Rule, choose
+from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
+from onnxpress_plugins.decomposition.ranks.rank_choice import Policy, Rule, choose
 
 
 def layers_of(**options: Any) -> tuple[dict[str, Any], dict[str, str], Notes]:

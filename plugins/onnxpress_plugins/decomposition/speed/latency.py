@@ -26,7 +26,7 @@ from onnxpress.decomposition.layer_stacks import Layer, Part, Stack
 from onnxpress_plugins.decomposition.ways import Way
 
 if TYPE_CHECKING:
-    from onnxpress_plugins.decomposition.workload import Workload
+    from onnxpress_plugins.decomposition.speed.workload import Workload
 
 Precision = Literal["float32", "int8"]
 """What layers will be run in."""

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxpress.decomposition.forms import root_of
-from onnxpress_plugins.decomposition import patch_moments
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments, bytes_needed, row_count
-from onnxpress_plugins.decomposition.tap_means import TapMeans
-from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.decomposition.moments import patch_moments
+from onnxpress_plugins.decomposition.moments.patch_moments import PatchMoments, bytes_needed, row_count
+from onnxpress_plugins.decomposition.moments.tap_means import TapMeans
+from onnxpress_plugins.decomposition.moments.windows import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

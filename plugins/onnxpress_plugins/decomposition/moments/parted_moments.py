@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress_plugins.decomposition import patch_moments
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments
-from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.decomposition.moments import patch_moments
+from onnxpress_plugins.decomposition.moments.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.moments.windows import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -13,10 +13,10 @@ from onnxpress.constants import constant
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress.naming import described
-from onnxpress_plugins.decomposition.output_moments import OutputMoments
-from onnxpress_plugins.decomposition.parted_moments import PartedMoments
-from onnxpress_plugins.decomposition.tap_means import TapMeans
-from onnxpress_plugins.decomposition.windows import Window, windows_of
+from onnxpress_plugins.decomposition.moments.output_moments import OutputMoments
+from onnxpress_plugins.decomposition.moments.parted_moments import PartedMoments
+from onnxpress_plugins.decomposition.moments.tap_means import TapMeans
+from onnxpress_plugins.decomposition.moments.windows import Window, windows_of
 from onnxpress_plugins.quantization.observing import observe
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from onnxpress_plugins.decomposition.windows import Window
+from onnxpress_plugins.decomposition.moments.windows import Window
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

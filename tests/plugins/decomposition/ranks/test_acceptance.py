@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from onnxpress_plugins.decomposition.acceptance import Acceptance
+from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
 
 TEST = Acceptance(max_error=0.1, min_gain=0.1)
 

@@ -23,9 +23,9 @@ import onnx_ir as ir
 from onnxpress.decomposition.budget import Choice, allocate
 from onnxpress.decomposition.noise_ranks import evbmf
 from onnxpress.records import Notes
-from onnxpress_plugins.decomposition import amct_rule
-from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.candidates import COSTS, Candidate, Costs, Measure, Option
+from onnxpress_plugins.decomposition.ranks import amct_rule
+from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
 
 Rule = Literal["ratio", "energy", "evbmf", "amct", "ranks", "budget"]
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping, Sequence
 import onnx_ir as ir
 
 from onnxpress_plugins.decomposition.candidates import Candidate, Option
-from onnxpress_plugins.decomposition.rank_choice import Policy, usable
+from onnxpress_plugins.decomposition.ranks.rank_choice import Policy, usable
 
 _TRUST = 0.6
 

@@ -13,7 +13,7 @@ from math import prod
 import onnx_ir as ir
 
 from onnxpress.decomposition.layer_stacks import Layer, Part, Stack
-from onnxpress_plugins.decomposition.nominal_sizes import NOMINAL, Sizes
+from onnxpress_plugins.decomposition.speed.nominal_sizes import NOMINAL, Sizes
 
 
 @dataclass(frozen=True, kw_only=True)

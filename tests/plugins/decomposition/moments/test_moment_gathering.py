@@ -14,10 +14,10 @@ from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context
 from onnxpress.registry import Registry
 from onnxpress.runtime import Session
-from onnxpress_plugins.decomposition.moment_gathering import Moments, Probe, gather
-from onnxpress_plugins.decomposition.patch_moments import PatchMoments
-from onnxpress_plugins.decomposition.tap_means import TapMeans
-from onnxpress_plugins.decomposition.windows import Window, windows_of
+from onnxpress_plugins.decomposition.moments.moment_gathering import Moments, Probe, gather
+from onnxpress_plugins.decomposition.moments.patch_moments import PatchMoments
+from onnxpress_plugins.decomposition.moments.tap_means import TapMeans
+from onnxpress_plugins.decomposition.moments.windows import Window, windows_of
 
 
 class Samples:

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxpress.decomposition.layer_stacks import Layer
-from onnxpress_plugins.decomposition.latency import BLOCK, INT8, Job, Modelled, job_of, jobs_of, stack_seconds
+from onnxpress_plugins.decomposition.speed.latency import BLOCK, INT8, Job, Modelled, job_of, jobs_of, stack_seconds
+from onnxpress_plugins.decomposition.speed.workload import Workload
 from onnxpress_plugins.decomposition.ways import Way
-from onnxpress_plugins.decomposition.workload import Workload
 
 LAYER = Layer(
     name="c",

@@ -6,9 +6,9 @@ import numpy as np
 
 from calibrated import graph, numbers
 from onnxpress.decomposition.rewriting import layer_of
-from onnxpress_plugins.decomposition.nominal_sizes import NOMINAL, nominal_sizes
+from onnxpress_plugins.decomposition.speed.nominal_sizes import NOMINAL, nominal_sizes
+from onnxpress_plugins.decomposition.speed.workload import Workload, workload
 from onnxpress_plugins.decomposition.ways import Way
-from onnxpress_plugins.decomposition.workload import Workload, workload
 
 STRIDED = graph("y = Conv<strides = [2, 1]>(x, w)", x="float[N,4,9,8] x", w=numbers(6, 4, 3, 2))
 

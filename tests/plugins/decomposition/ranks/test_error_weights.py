@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from made_candidates import candidate
 from onnxpress.records import Notes
-from onnxpress_plugins.decomposition.acceptance import Acceptance
 from onnxpress_plugins.decomposition.candidates import Candidate
-from onnxpress_plugins.decomposition.error_weights import trials, weights
-from onnxpress_plugins.decomposition.rank_choice import Policy, choose
+from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
+from onnxpress_plugins.decomposition.ranks.error_weights import trials, weights
+from onnxpress_plugins.decomposition.ranks.rank_choice import Policy, choose
 
 STEPS = [(0.2, 0.04), (0.4, 0.02), (0.8, 0.001)]
 

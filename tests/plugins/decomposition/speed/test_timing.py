@@ -9,9 +9,9 @@ from typing import get_args
 import pytest
 
 from onnxpress.errors import InvalidData
-from onnxpress_plugins.decomposition import timing
-from onnxpress_plugins.decomposition.latency import MODELS, Job, Precision
-from onnxpress_plugins.decomposition.timing import Measured, clock, machine
+from onnxpress_plugins.decomposition.speed import timing
+from onnxpress_plugins.decomposition.speed.latency import MODELS, Job, Precision
+from onnxpress_plugins.decomposition.speed.timing import Measured, clock, machine
 
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
 NEXT = Job(weight_shape=(3, 6, 1, 1), strides=(1, 1), dilations=(1, 1), repeats=2, sizes_in=(5, 8), sizes_out=(5, 8))

@@ -7,7 +7,7 @@ import onnx_ir as ir
 import pytest
 
 from calibrated import graph, numbers
-from onnxpress_plugins.decomposition.output_moments import OutputMoments, is_gated
+from onnxpress_plugins.decomposition.moments.output_moments import OutputMoments, is_gated
 
 KERNEL = {"w": numbers(4, 4, 1, 1), "low": np.float32(0), "high": np.float32(6), "below": np.float32(-1)}
 

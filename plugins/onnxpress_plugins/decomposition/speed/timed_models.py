@@ -12,7 +12,7 @@ import numpy as np
 import onnx_ir as ir
 
 from onnxpress.constants import initializer
-from onnxpress_plugins.decomposition.latency import Job, Precision
+from onnxpress_plugins.decomposition.speed.latency import Job, Precision
 
 _SCALE, _ZERO_POINT = np.float32(0.05), np.uint8(128)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from onnxpress.decomposition.layer_stacks import Layer
-from onnxpress_plugins.decomposition.amct_rule import amct_ways, obstacle
+from onnxpress_plugins.decomposition.ranks.amct_rule import amct_ways, obstacle
 
 
 def conv(*shape: int, stride: int = 1, dilation: int = 1) -> Layer:

@@ -7,8 +7,8 @@ import pytest
 
 from calibrated import runtime_ops
 from onnxpress.runtime import Session
-from onnxpress_plugins.decomposition.latency import Job, Precision
-from onnxpress_plugins.decomposition.timed_models import model_of
+from onnxpress_plugins.decomposition.speed.latency import Job, Precision
+from onnxpress_plugins.decomposition.speed.timed_models import model_of
 
 CONV = Job(weight_shape=(6, 4, 3, 2), strides=(2, 1), dilations=(1, 2), repeats=2, sizes_in=(9, 8), sizes_out=(5, 8))
 NEXT = Job(weight_shape=(3, 6, 1, 1), strides=(1, 1), dilations=(1, 1), repeats=2, sizes_in=(5, 8), sizes_out=(5, 8))

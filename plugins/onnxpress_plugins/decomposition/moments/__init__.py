@@ -1,0 +1,1 @@
+"""What layers see and give, over the samples of a data set."""

@@ -1,0 +1,1 @@
+"""Which of its options each layer becomes."""

@@ -1,0 +1,1 @@
+"""How much there is to compute, and how long that takes."""
