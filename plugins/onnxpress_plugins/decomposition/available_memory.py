@@ -1,4 +1,7 @@
-"""How much memory there is: what the system can give, and what the control groups of the process leave of it."""
+"""How much memory there is: what the system can give, and what the limits of the process leave of it.
+
+They are those of its control groups, and that of its address space (``ulimit -v``).
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,16 @@ def available(root: Path = Path("/")) -> int:
         root: Where the system's figures are found, under ``proc`` and ``sys``.
     """
     free = _figures(root / "proc" / "meminfo").get("MemAvailable:")
-    return max(min([_UNKNOWN if free is None else free * 1024, *_left_by_groups(root)]), 0)
+    return max(min([_UNKNOWN if free is None else free * 1024, *_left_by_groups(root), *_left_of_addresses(root)]), 0)
+
+
+def _left_of_addresses(root: Path) -> Iterator[int]:
+    """What the process may still map; nothing if there is no limit."""
+    limits, own = root / "proc" / "self" / "limits", _figures(root / "proc" / "self" / "status")
+    for line in limits.read_text().splitlines() if limits.exists() else []:
+        words = line.removeprefix("Max address space").split()
+        if line.startswith("Max address space") and words[0] != "unlimited":
+            yield int(words[0]) - own.get("VmSize:", 0) * 1024
 
 
 def _left_by_groups(root: Path) -> Iterator[int]:
@@ -44,6 +56,6 @@ def _left(folder: Path, names: tuple[str, str, str]) -> Iterator[int]:
 
 
 def _figures(path: Path) -> dict[str, int]:
-    """The first two words of every line."""
+    """The first two words of every line that has a figure."""
     lines = path.read_text().splitlines() if path.exists() else []
-    return {words[0]: int(words[1]) for words in map(str.split, lines) if len(words) > 1}
+    return {words[0]: int(words[1]) for words in map(str.split, lines) if len(words) > 1 and words[1].isdecimal()}

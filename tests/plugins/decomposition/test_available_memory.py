@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from onnxpress_plugins.decomposition.available_memory import available
 
 
@@ -50,6 +52,16 @@ def test_a_group_of_version_1(tmp_path: Path) -> None:
 def test_more_used_than_allowed_is_nothing(tmp_path: Path) -> None:
     files = {"memory_dot_max": "1000", "memory_dot_current": "2000"}
     assert available(system(tmp_path, groups="0::/\n", **files)) == 0
+
+
+@pytest.mark.parametrize(("limit", "left"), [("1000000", 1000000 - 900 * 1024), ("unlimited", 2048 * 1024)])
+def test_a_limit_of_the_address_space(tmp_path: Path, limit: str, left: int) -> None:
+    own = system(tmp_path) / "proc/self"
+    (own / "limits").write_text(
+        f"Limit   Soft Limit   Hard Limit   Units\nMax address space   {limit}   unlimited   bytes\n"
+    )
+    (own / "status").write_text("Name:\tpython\nState:\tR (running)\nVmSize:\t     900 kB\nVmRSS:\t     300 kB\n")
+    assert available(tmp_path) == left
 
 
 def test_where_the_system_does_not_tell(tmp_path: Path) -> None:

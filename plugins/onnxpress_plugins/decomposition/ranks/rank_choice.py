@@ -145,7 +145,7 @@ def _budgeted(candidates: Sequence[Candidate], policy: Policy, weights: Weights,
     if least > policy.budget * total:
         notes.warn(
             f"layers that can be decomposed keep at least {least / total:.0%} of their {policy.measure}, "
-            f"not {policy.budget:.0%}, for cheaper stacks err too much; raise 'max_error' if they may"
+            f"not {policy.budget:.0%}, for what is cheaper {_why_not_cheaper(candidates, allowed)}"
         )
     chosen = allocate(layers, max(least, policy.budget * total) + fixed)
     return [
@@ -158,11 +158,17 @@ def _choices(candidate: Candidate, allowed: Sequence[Option], policy: Policy, we
     return [dense, *(Choice(policy.costs(option), weight * option.error) for option in allowed)]
 
 
+def _why_not_cheaper(candidates: Sequence[Candidate], allowed: Sequence[Sequence[Option]]) -> str:
+    if all(len(own) == len(one.options) for one, own in zip(candidates, allowed, strict=True)):
+        return "has ranks below 'step'; lower that if it may be"
+    return "errs too much; raise 'max_error' if it may"
+
+
 def _why_dense(candidate: Candidate, policy: Policy) -> str:
     if not candidate.options:
         return _too_slow(policy)
     reasons = [_objection(candidate, option, policy) for option in candidate.options]
-    return (all(reasons) and reasons[-1]) or "the budget is better kept by other layers"
+    return (all(reasons) and reasons[-1]) or "the budget has room for it as it is"
 
 
 def _objection(candidate: Candidate, option: Option, policy: Policy) -> str | None:

@@ -81,9 +81,10 @@ class TestRules:
         assert layers and after <= 0.52 * before
 
     def test_a_budget_that_errors_do_not_allow(self) -> None:
-        _, reasons, notes = layers_of(budget=0.1, max_error=0.28)
+        _, reasons, notes = layers_of(budget=0.1, max_error=0.2)
         assert (
-            "of their multiplications, not 10%, for cheaper stacks err too much; raise 'max_error'" in notes.warnings[0]
+            "of their multiplications, not 10%, for what is cheaper errs too much; raise 'max_error'"
+            in notes.warnings[0]
         )
         assert reasons["y"] == "no stack of smaller layers saves 10% of its time"
 
@@ -125,7 +126,20 @@ class TestBudget:
         assert found == [2, "no stack of smaller layers saves 10% of its time"]
 
     def test_enough_for_all_leaves_all_alone(self) -> None:
-        assert ranks([candidate(STEPS)], [1], budget=1.0) == ["the budget is better kept by other layers"]
+        assert ranks([candidate(STEPS)], [1], budget=1.0) == ["the budget has room for it as it is"]
+
+    @pytest.mark.parametrize(
+        ("max_error", "sentence"),
+        [
+            (1.0, "keep at least 20% of their multiplications, not 10%, for what is cheaper has ranks below 'step'"),
+            (0.15, "keep at least 40% of their multiplications, not 10%, for what is cheaper errs too much"),
+        ],
+    )
+    def test_a_budget_that_cannot_be_kept(self, max_error: float, sentence: str) -> None:
+        notes = Notes()
+        choose([candidate(STEPS)], policy(max_error=max_error, budget=0.1), {}, notes)
+        (warning,) = notes.warnings
+        assert warning.startswith(f"layers that can be decomposed {sentence}")
 
     def test_an_error_above_the_cap_is_no_option_and_the_reason_says_so(self) -> None:
         (found,) = choose([candidate([(0.2, 0.09)])], policy(max_error=0.1), {}, Notes())
