@@ -117,12 +117,12 @@ def tucker2(
             raise InvalidData(f"{channels} {side} channels have ranks 1 to {channels}, not {rank}")
     numbers = _checked(weight).astype(np.result_type(weight, np.float32), copy=False)
     triangle = _root(covariance, inputs)
-    white = numbers if triangle is None else _turned(numbers, 1, triangle)
-    behind, before = _basis(white, 0, ranks[1]), _basis(white, 1, ranks[0])
+    white = numbers if triangle is None else turned(numbers, 1, triangle)
+    (_, behind), (_, before) = basis(white, 0, ranks[1]), basis(white, 1, ranks[0])
     for _ in range(sweeps):
-        behind = _basis(_turned(white, 1, before), 0, ranks[1])
-        before = _basis(_turned(white, 0, behind), 1, ranks[0])
-    core = _turned(_turned(white, 0, behind), 1, before)
+        _, behind = basis(turned(white, 1, before), 0, ranks[1])
+        _, before = basis(turned(white, 0, behind), 1, ranks[0])
+    core = turned(turned(white, 0, behind), 1, before)
     if triangle is not None:
         unwhiten(before, triangle.astype(before.dtype))
     ones = (1,) * len(kernel)
@@ -130,6 +130,22 @@ def tucker2(
     shapes = ((ranks[0], inputs, *ones), (ranks[1], ranks[0], *kernel), (outputs, ranks[1], *ones))
     a, b, c = (part.reshape(shape).astype(weight.dtype) for part, shape in zip(parts, shapes, strict=True))
     return a, b, c
+
+
+def basis(numbers: Array, axis: int, rank: int) -> tuple[Array, Array]:
+    """The leading directions of the outputs, axis 0, or the inputs, axis 1, of a kernel.
+
+    Returns:
+        Their energies, descending, ``(rank,)``, and themselves as columns, ``(channels, rank)``.
+    """
+    outputs = axis == 0
+    unfolding = Unfolding(numbers, range(numbers.ndim - 2) if outputs else ())
+    return leading(unfolding.gram(of_rows=outputs, dtype=precision(numbers.shape[axis])), rank)
+
+
+def turned(numbers: Array, axis: int, columns: Array) -> Array:
+    """`numbers` with `axis` in terms of the columns of a basis, or of any other matrix."""
+    return np.moveaxis(np.tensordot(numbers, columns.astype(numbers.dtype), (axis, 0)), -1, axis)
 
 
 def root_of(covariance: Array, *, shrinkage: float = 1e-2) -> Array:
@@ -162,18 +178,6 @@ def _root(covariance: Array | None, size: int) -> Array | None:
     if covariance.shape != (size, size):
         raise InvalidData(f"the covariance has to be of shape {[size, size]} here, not {list(covariance.shape)}")
     return root_of(covariance)
-
-
-def _basis(numbers: Array, axis: int, rank: int) -> Array:
-    """The leading directions of the outputs, axis 0, or the inputs, axis 1, as columns."""
-    outputs = axis == 0
-    unfolding = Unfolding(numbers, range(numbers.ndim - 2) if outputs else ())
-    return leading(unfolding.gram(of_rows=outputs, dtype=precision(numbers.shape[axis])), rank)[1]
-
-
-def _turned(numbers: Array, axis: int, basis: Array) -> Array:
-    """`numbers` with `axis` in terms of the columns of a basis."""
-    return np.moveaxis(np.tensordot(numbers, basis.astype(numbers.dtype), (axis, 0)), -1, axis)
 
 
 def _balanced(first: Array, core: Array, last: Array) -> tuple[Array, Array, Array]:

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from onnxpress.decomposition.forms import folded, root_of, tucker2
-from onnxpress.decomposition.leading_subspace import leading
+from onnxpress.decomposition.forms import basis, folded, root_of, tucker2, turned
 from onnxpress.decomposition.matrix_factors import Factors, factor
-from onnxpress.decomposition.unfoldings import Unfolding
+from onnxpress.decomposition.triangular_roots import unwhiten
+from onnxpress.decomposition.unfoldings import CHUNK, Unfolding
 from onnxpress_plugins.decomposition.moments.moment_gathering import Moments
 from onnxpress_plugins.decomposition.ways import Way
 
@@ -130,20 +130,24 @@ class _Tucker:
     def __init__(self, weight: Array, moments: Moments | None, *, sweeps: int) -> None:
         self._weight, self._scales, self._sweeps = weight, _scales(weight, moments), sweeps
         self._is_blind = moments is None
-        self._covariance = covariance = _covariance(moments)
-        numbers = (weight * self._scales).reshape(*weight.shape[:2], -1).astype(np.float64)
-        root = np.eye(weight.shape[1]) if covariance is None else root_of(covariance).astype(np.float64)
-        numbers = np.einsum("oik,ij->ojk", numbers, root, optimize=True)
+        self._covariance = _covariance(moments)
+        core: Array = (weight * self._scales).reshape(*weight.shape[:2], -1)
+        core = core.astype(np.result_type(core, np.float32), copy=False)
+        root = None if self._covariance is None else root_of(self._covariance).astype(np.float64)
+        if root is not None:
+            core = turned(core, 1, root)
         self._spectra, bases = [], []
         for axis in (0, 1):
-            matrix = np.moveaxis(numbers, axis, 0).reshape(numbers.shape[axis], -1)
-            energies, basis = leading(matrix @ matrix.T, len(matrix))
-            self._spectra.append((np.sqrt(energies), *matrix.shape))
-            numbers = np.moveaxis(np.tensordot(basis.T, numbers, axes=(1, axis)), 0, axis)
-            bases.append(basis)
-        before = np.linalg.solve(root.T, bases[1])
-        unseen = None if moments is None else moments.unseen
-        self._lost = _lost_of_core(numbers, np.eye(len(root)) if unseen is None else before.T @ unseen @ before)
+            channels = core.shape[axis]
+            energies, columns = basis(core, axis, channels)
+            self._spectra.append((np.sqrt(energies), channels, core.size // channels))
+            core = turned(core, axis, columns)
+            bases.append(columns.astype(np.float64))
+        unseen = None
+        if root is not None and moments is not None and moments.unseen is not None:
+            unwhiten(bases[1], root)
+            unseen = bases[1].T @ moments.unseen @ bases[1]
+        self._lost = _lost_of_core(core, unseen)
         self._lost /= _reference(moments, float(self._lost[0, 0]))
 
     def error(self, ranks: tuple[int, ...]) -> float:
@@ -162,15 +166,20 @@ class _Tucker:
         return *parts, last / self._scales
 
 
-def _lost_of_core(core: NDArray[np.float64], covariance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lost_of_core(core: Array, covariance: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """What is lost of a core when only leading channels are kept, ``(outputs + 1, inputs + 1)``, by how many.
 
     Args:
         core: ``(outputs, inputs, taps)``, about orthonormal outputs.
-        covariance: Of its inputs.
+        covariance: Of its inputs; None: 1.
     """
-    others = np.einsum("ojk,ij->oik", core, np.triu(covariance, 1), optimize=True)
-    shares = (core * (core * np.diag(covariance)[:, None] + 2 * others)).sum(axis=2)
+    pairs = None if covariance is None else 2 * np.tril(covariance, -1) + np.diag(covariance.diagonal())
+    shares = np.empty(core.shape[:2])
+    step = max(1, CHUNK * len(core) // core.size)
+    for start in range(0, len(core), step):
+        own = core[start : start + step].astype(np.float64)
+        others = own if pairs is None else turned(own, 1, pairs)
+        shares[start : start + step] = np.einsum("oik,oik->oi", own, others)
     behind = np.pad(shares[:, ::-1].cumsum(axis=1)[:, ::-1], [(0, 0), (0, 1)])  # of each output, from an input on
     dropped = behind[:, 0].sum() - np.pad(behind[:, 0].cumsum(), (1, 0))
     return np.asarray(dropped[:, None] + np.pad(behind.cumsum(axis=0), [(1, 0), (0, 0)]))

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import prod
 
+from onnxpress.decomposition.leading_subspace import leading_bytes
 from onnxpress.decomposition.matrix_factors import bytes_needed
+from onnxpress.decomposition.unfoldings import CHUNK
 from onnxpress.errors import InvalidOption
 from onnxpress_plugins.decomposition.available_memory import available
 from onnxpress_plugins.decomposition.moments.parted_moments import bytes_needed as gathering_bytes
@@ -23,8 +25,8 @@ from onnxpress_plugins.decomposition.ways import Way
 _ROOTS = 3
 """Matrices of the size of a covariance that are held while a whitened kernel is factored."""
 
-_TURNED = 4
-"""Copies in float64 of a kernel that is parted in three."""
+_TURNED, _WEIGHED = 3, 3
+"""Copies of a kernel that is parted in three, in float32, and of a piece of it, in float64."""
 
 
 def batches(prospects: Sequence[Prospect], *, whitened: bool) -> list[list[Prospect]]:
@@ -77,7 +79,8 @@ def _working(prospect: Prospect, way: Way, whitened: bool) -> int:
     rows, columns = _sides(prospect, way)
     covariance = _ROOTS * covariance_bytes(columns) + _covariances(prospect) if whitened else 0
     if way.form == "tucker2":
-        return covariance + _TURNED * 8 * prod(prospect.layer.weight_shape)
+        size, side = prod(prospect.layer.weight_shape), max(prospect.layer.weight_shape[:2])
+        return covariance + _TURNED * 4 * size + max(_WEIGHED * 8 * min(CHUNK, size), leading_bytes(side, side, 8))
     return covariance + bytes_needed(rows, columns, _rank(prospect, way), whitened=whitened)
 
 

@@ -150,3 +150,10 @@ def test_few_samples_promise_nothing(way: Way) -> None:
     told = factored(weight, way, 40, moments=own).error(ranks)
     honest = factored(weight, way, 40, moments=replace(own, unseen=others.T @ others / 500)).error(ranks)
     assert honest > 0.3 and told < honest / 2
+
+
+def test_half_precision_is_no_less_true() -> None:
+    weight, way = numbers(24, 16, 3, 3).astype(np.float16), Way("tucker2")
+    half, single = (factored(weight.astype(dtype), way, 16) for dtype in (np.float16, np.float32))
+    assert half.error((8, 12)) == pytest.approx(single.error((8, 12)), rel=1e-6)
+    assert {part.dtype for part in half.weights((8, 12))} == {np.dtype(np.float16)}
