@@ -31,9 +31,9 @@ def composed(stages: Sequence[Array]) -> Array:
             one kernel is larger than 1.
 
     Returns:
-        ``(outputs of the last, inputs of the first, *kernel)``, in the widest type among them.
+        ``(outputs of the last, inputs of the first, *kernel)``, in the widest type among them, float32 at least.
     """
-    return reduce(_after, stages)
+    return reduce(_after, (stage.astype(np.result_type(stage, np.float32), copy=False) for stage in stages))
 
 
 def mean_shift(weight: Array, stages: Sequence[Array], mean: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -35,6 +35,13 @@ def test_matrices_compose_to_their_product() -> None:
     np.testing.assert_allclose(composed([first, second]), second @ first, atol=1e-6)
 
 
+def test_parts_in_half_precision_compose_in_single() -> None:
+    first, second = low_rank(numbers(6, 5).astype(np.float16), 5)
+    product = composed([first, second])
+    assert (first.dtype, product.dtype) == (np.float16, np.float32)
+    np.testing.assert_allclose(product, second.astype(np.float64) @ first.astype(np.float64), rtol=1e-6)
+
+
 def test_the_bias_gives_the_mean_back_padding_included() -> None:
     first, second = spatial(WEIGHT, 2)
     data = numbers(3, 5, 7, 6) + 2
