@@ -15,14 +15,17 @@ import numpy as np
 from results import Goal, quick, write
 
 if TYPE_CHECKING:
-    from onnxpress.decomposition.layer_stacks import Layer, Stack
+    from onnxpress.decomposition.layer_stacks import Form, Layer, Stack
+    from onnxpress_plugins.decomposition.speed.latency import Precision
     from onnxpress_plugins.decomposition.speed.workload import Workload
 
 SHAPES = ((32, 28), (64, 56), (64, 28), (64, 7), (128, 28), (128, 7), (256, 28), (256, 7), (512, 28), (512, 7))
 """Channels, and rows and columns of the map."""
 
 SHARES = (0.25, 0.5, 0.7)
-FORMS = ("spatial", "tucker2", "channel")
+FORMS: dict[Form, tuple[int, ...]] = {"spatial": (0,), "tucker2": (), "channel": (0, 1)}
+"""With the axes of their first part."""
+
 STEP = 16
 WIDE = 64
 """Channels from which on decomposition pays in float, and from which on the model is held to its error."""
@@ -45,31 +48,30 @@ def layer(channels: int) -> Layer:
     )
 
 
-def stacks(form: str, dense: Layer, work: Workload) -> list[Stack]:
+def stacks(form: Form, dense: Layer, work: Workload) -> list[Stack]:
     """For each of `SHARES`, the stack with the nearest number of multiplications; the ranks of Tucker-2 are equal."""
     from onnxpress_plugins.decomposition.ways import Way
 
-    axes = {"spatial": (0,), "tucker2": (), "channel": (0, 1)}[form]
-    way = Way(form, axes)  # type: ignore[arg-type]
+    way = Way(form, FORMS[form])
     full = way.full_ranks(dense)
     every = [way.stack(dense, (rank,) * len(full)) for rank in range(STEP, min(full) + 1, STEP)]
     return [min(every, key=lambda stack: abs(work.of(stack) / work.dense(dense) - share)) for share in SHARES]
 
 
-def measure(precision: str) -> list[dict[str, Any]]:
+def measure(precision: Precision) -> list[dict[str, Any]]:
     """A row for every shape and form."""
-    from onnxpress_plugins.decomposition.speed.latency import INT8, Clock, Modelled, job_of, jobs_of
+    from onnxpress_plugins.decomposition.speed.latency import MODELS, Clock, job_of, jobs_of
     from onnxpress_plugins.decomposition.speed.timing import Measured
     from onnxpress_plugins.decomposition.speed.workload import Workload
 
-    measured = Measured(precision=precision)  # type: ignore[arg-type]
-    clocks: dict[str, Clock] = {"measured": measured, "modelled": INT8 if precision == "int8" else Modelled()}
+    measured = Measured(precision=precision)
+    clocks: dict[str, Clock] = {"measured": measured, "modelled": MODELS[precision]}
     rows = []
     for channels, size in SHAPES[:2] if quick() else SHAPES:
         dense, work = layer(channels), Workload(repeats=1, sizes_in=(size, size), sizes_out=(size, size))
         for form in FORMS:
             found = stacks(form, dense, work)
-            row = {"precision": precision, "channels": channels, "map": size, "form": form}
+            row: dict[str, Any] = {"precision": precision, "channels": channels, "map": size, "form": form}
             row["dense ms"] = 1000 * measured.seconds([job_of(dense, work)])
             for name, clock in clocks.items():
                 whole = clock.seconds([job_of(dense, work)])

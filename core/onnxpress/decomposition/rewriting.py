@@ -169,9 +169,9 @@ def _inner(node: ir.Node, part: Part, data: ir.Value | None, weight: Array) -> i
 
 
 def _shape(node: ir.Node, part: Part) -> ir.Shape | None:
-    """What the first part of a stack gives, where all shapes are known: for an axis that it has, the final size."""
+    """What a part that is not the last gives, where shapes are known: the final size of each axis that it has."""
     data, output = node.inputs[0], node.outputs[0].shape
-    if part.name.endswith("core") or output is None or data is None or data.shape is None:
+    if output is None or data is None or data.shape is None:
         return None
     if node.op_type != "Conv":
         return ir.Shape([*output[:-1], part.weight_shape[0]])

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from calibrated import graph, numbers
-from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidData
 from onnxpress.kinds import Context
 from onnxpress.registry import Registry
@@ -17,7 +16,6 @@ from onnxpress.runtime import Session
 from onnxpress_plugins.decomposition.moments.moment_gathering import Moments, Probe, gather
 from onnxpress_plugins.decomposition.moments.patch_moments import PatchMoments
 from onnxpress_plugins.decomposition.moments.tap_means import TapMeans
-from onnxpress_plugins.decomposition.moments.windows import Window, windows_of
 
 
 class Samples:
@@ -127,14 +125,6 @@ def test_the_rows_of_a_matrix(body: str) -> None:
     else:
         np.testing.assert_allclose(moments.covariance, np.cov(seen.T, bias=True), atol=1e-5)
         np.testing.assert_allclose(moments.mean, rows.mean(axis=0), atol=1e-6)
-
-
-def test_windows_of_automatic_padding() -> None:
-    node = next(iter(graph('y = Conv<auto_pad = "SAME_LOWER", strides = [2, 2]>(x, w)', w=numbers(2, 4, 3, 2)).graph))
-    high, wide = windows_of(layer_of(node))
-    assert (high.padding(8), wide.padding(8)) == ((1, 0), (0, 0))
-    assert (high.outputs(8), wide.outputs(8)) == (4, 4)
-    assert Window(kernel=4, auto_pad="SAME_UPPER").padding(9) == (1, 2)
 
 
 def test_without_data_nothing_can_be_measured() -> None:
