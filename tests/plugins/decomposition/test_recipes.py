@@ -76,6 +76,17 @@ def test_low_rank_int8_quantises_both_parts() -> None:
     assert relative_error(before, made.model) < relative_error(before, plain.model) + 0.1
 
 
+@pytest.mark.parametrize(("step", "in_float"), [(16, True), (32, False)])
+def test_on_ascend_a_rank_of_16_is_run_in_float(step: int, in_float: bool) -> None:
+    options = {"decompose.step": step, "decompose.budget": 0.0, "decompose.max_error": 1.0, "decompose.min_gain": 0.0}
+    made = compress(
+        normalised(), recipe="low-rank-int8", target="ascend", data=samples(8), threads=1, step_options=options
+    )
+    reasons = [entry.reason for entry in made.run.steps[-1].notes.declined]
+    few = "ascend runs layers of fewer than 17 input channels in floating point"
+    assert ops(made.model)["Conv"] == 4 and (few in reasons) == in_float
+
+
 def test_the_info_file_is_beside_the_model(tmp_path: Path) -> None:
     made = compress(normalised(), recipe="low-rank", data=samples(8), out=tmp_path / "m.onnx", threads=1)
     stacks = info.load(tmp_path / "m.decomposition.json")
