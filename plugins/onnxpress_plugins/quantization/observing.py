@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from operator import length_hint
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -94,9 +95,8 @@ def _singles(data: Dataset, inputs: tuple[Port, ...]) -> Iterator[Feeds]:
 
 
 def _total(data: Dataset, limit: int | None) -> int | None:
-    length = getattr(data, "__len__", None)
-    known = limit if length is None else int(length())
-    return known if known is None or limit is None else min(known, limit)
+    known = [count for count in (length_hint(data), limit) if count]
+    return min(known, default=None)
 
 
 def _extremes(tensor: Array, value: ir.Value, sample: int, *, signed: bool) -> tuple[float, float]:

@@ -14,8 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from onnxpress import hookimpl, model_files, ranges
+from onnxpress.data import load
 from onnxpress.errors import InvalidData, InvalidOption, UnknownName
-from onnxpress.kinds import Context, Observer
+from onnxpress.kinds import Context, Observer, Port
 from onnxpress.options import bind
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.records import Notes
@@ -258,7 +259,8 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path) -> None:
     assert context.notes == Notes()
 
 
-def test_progress_is_told_of_every_sample() -> None:
+@pytest.mark.parametrize(("limit", "count"), [(2, 2), (None, 3), (9, 3)])
+def test_progress_is_told_of_every_sample(limit: int | None, count: int) -> None:
     ticks: list[object] = []
 
     class Told:
@@ -267,9 +269,10 @@ def test_progress_is_told_of_every_sample() -> None:
             ticks.append((description, total))
             yield lambda: ticks.append(1)
 
-    context = Context(catalog=REGISTRY, data=Samples(numbers(3, 3, 4, 4)), progress=Told())
-    CALIBRATE.build(context, samples=2)(network())
-    assert ticks == [("calibrating", 2), 1, 1]
+    port = Port(name="x", dtype="float32", shape=("N", 3, "H", "W"))
+    context = Context(catalog=REGISTRY, data=load(numbers(3, 3, 4, 4), [port]), progress=Told())
+    CALIBRATE.build(context, samples=limit)(network())
+    assert ticks == [("calibrating", count), *[1] * count]
 
 
 def test_a_third_party_observer_sees_every_sample_once() -> None:
