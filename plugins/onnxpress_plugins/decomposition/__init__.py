@@ -4,7 +4,7 @@ In the order in which `decomposing` takes a model through them, each above what 
 
     layers              nodes whose kernel can be factored, or why not
     ways                how a kernel can be parted
-    prospects           layers with the stacks that are quick enough
+    prospects           layers with the stacks that are quick enough, or of the ranks in `given_ranks`
       speed
         workload        how often a kernel is applied, at `nominal_sizes`
         latency         what that takes: by a model, or by `timing` of `timed_models`

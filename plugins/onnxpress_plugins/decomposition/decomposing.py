@@ -33,7 +33,6 @@ from onnxpress.decomposition.layer_stacks import OPERATORS
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
-from onnxpress_plugins import layer_selection
 from onnxpress_plugins.decomposition.candidates import Candidate, Measure, Option, candidate
 from onnxpress_plugins.decomposition.layers import check_finite, obstacle
 from onnxpress_plugins.decomposition.ledger import Ledger
@@ -43,6 +42,7 @@ from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
 from onnxpress_plugins.decomposition.ranks import error_weights
 from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
 from onnxpress_plugins.decomposition.ranks.amct_rule import amct_ways
+from onnxpress_plugins.decomposition.ranks.given_ranks import GivenRanks
 from onnxpress_plugins.decomposition.ranks.rank_choice import Policy, Rule, Weights, choose
 from onnxpress_plugins.decomposition.ranks.sensitivity import sensitivities
 from onnxpress_plugins.decomposition.replacing import replace_layer
@@ -102,7 +102,7 @@ class Decompose(ir.passes.InPlacePass):
             InvalidOption: What is excluded, or has ranks, is not in the model, or ranks do not fit their layer.
         """
         self._exclusions.check(model)
-        layer_selection.check("ranks", [selector for selector, _ in self._policy.ranks], model)
+        self._policy.ranks.check(model)
         reasons = {node: self._obstacle(node) for node in model.graph.all_nodes() if _is_layer(node)}
         prospects = self._prospects(model, [node for node, reason in reasons.items() if reason is None])
         candidates = self._candidates(model, prospects)
@@ -116,7 +116,7 @@ class Decompose(ir.passes.InPlacePass):
         if only and node.name not in only:
             return "not among only_nodes"
         reason = self._exclusions.reason(node) or obstacle(node)
-        if reason is None and policy.rule == "ranks" and layer_selection.last_word(policy.ranks, node) is None:
+        if reason is None and policy.rule == "ranks" and policy.ranks.of(node) is None:
             return "no ranks are given for it"
         return reason
 
@@ -190,17 +190,6 @@ def _is_layer(node: ir.Node) -> bool:
     return node.domain == "" and node.op_type in OPERATORS
 
 
-def _ranks(rules: Sequence[str]) -> list[tuple[str, tuple[int, ...]]]:
-    """``["conv1: 32", "conv2: 48x64"]`` as layers and ranks."""
-    found = []
-    for rule in rules:
-        layer, _, words = rule.rpartition(": ")
-        if not layer or not all(word.isdecimal() for word in words.split("x")):
-            raise InvalidOption(f"pass 'decompose': ranks takes LAYER: RANK, or LAYER: RANKxRANK, not {rule!r}")
-        found.append((layer, tuple(map(int, words.split("x")))))
-    return found
-
-
 def _build(
     context: Context,
     *,
@@ -238,7 +227,7 @@ def _build(
         energy=energy,
         budget=budget,
         step=step,
-        ranks=_ranks(ranks),
+        ranks=GivenRanks(ranks),
         acceptance=Acceptance(max_error=max_error, min_gain=min_gain),
         measure=cost,
     )

@@ -11,11 +11,11 @@ import onnx_ir as ir
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress.decomposition.rewriting import layer_of
 from onnxpress.errors import InvalidOption
+from onnxpress_plugins.decomposition.ranks.given_ranks import GivenRanks
 from onnxpress_plugins.decomposition.speed.latency import Clock, job_of, stack_seconds
 from onnxpress_plugins.decomposition.speed.nominal_sizes import Sizes
 from onnxpress_plugins.decomposition.speed.workload import Workload, workload
 from onnxpress_plugins.decomposition.ways import FormName, Way, ways
-from onnxpress_plugins.layer_selection import last_word
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Search:
         rule: What parts a kernel if not `form`, where the user gives no ranks; None: nothing else does.
         step: Ranks are multiples of it, or the highest there is.
         share: Most time that a stack may take, of what the layer takes; None: all ranks there are.
-        ranks: Layers, as `layer_selection` has it, that get these ranks and no others.
+        ranks: What the user says; a layer that gets ranks there gets no others.
         clock: Tells the time.
         sizes: Of values, as `nominal_sizes` gives them.
     """
@@ -36,13 +36,9 @@ class Search:
     rule: Callable[[Layer], Sequence[Way]] | None
     step: int
     share: float | None
-    ranks: Sequence[tuple[str, tuple[int, ...]]]
+    ranks: GivenRanks
     clock: Clock
     sizes: Sizes
-
-    def ranks_of(self, node: ir.Node) -> tuple[int, ...] | None:
-        """What the user says of a layer."""
-        return last_word(self.ranks, node)
 
     def ways_of(self, layer: Layer, *, is_given: bool) -> tuple[Way, ...]:
         """How the kernel of a layer may be parted."""
@@ -87,7 +83,7 @@ def prospect(node: ir.Node, search: Search) -> Prospect:
     Raises:
         InvalidOption: It has not the ranks that the user gives.
     """
-    layer, given = layer_of(node), search.ranks_of(node)
+    layer, given = layer_of(node), search.ranks.of(node)
     work, every = workload(node, layer, search.sizes), search.ways_of(layer, is_given=given is not None)
     seconds = search.clock.seconds([job_of(layer, work)])
     stacks = _of_all_ranks(layer, every, search.step) if given is None else _of_these_ranks(layer, every, given)

@@ -194,11 +194,6 @@ class TestOptions:
         ):
             decomposed(network(), step=0)
 
-    @pytest.mark.parametrize("rule", ["a", "a: b", "a: 3x", ": 3"])
-    def test_ranks(self, rule: str) -> None:
-        with pytest.raises(InvalidOption, match="ranks takes LAYER: RANK, or LAYER: RANKxRANK"):
-            decomposed(network(), ranks=[rule])
-
     def test_ranks_that_do_not_fit(self) -> None:
         with pytest.raises(InvalidOption, match="ranks: 'a' has ranks up to 96, not 97"):
             decomposed(network(), ranks=["a: 97"], form="spatial")

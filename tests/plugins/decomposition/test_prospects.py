@@ -9,6 +9,7 @@ import pytest
 from calibrated import graph, numbers
 from onnxpress.errors import InvalidOption
 from onnxpress_plugins.decomposition.prospects import Prospect, Search, prospect
+from onnxpress_plugins.decomposition.ranks.given_ranks import GivenRanks
 from onnxpress_plugins.decomposition.speed.latency import Modelled, jobs_of
 from onnxpress_plugins.decomposition.speed.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.ways import Way
@@ -22,7 +23,7 @@ def found(**changed: Any) -> Prospect:
         "rule": None,
         "step": 16,
         "share": 0.9,
-        "ranks": [],
+        "ranks": GivenRanks(),
         "clock": Modelled(),
     }
     return prospect(MODEL.graph[0], Search(**{**options, **changed}, sizes=nominal_sizes(MODEL)))
@@ -48,18 +49,21 @@ def test_ways_without_a_stack_are_not_there() -> None:
 
 
 def test_ranks_that_are_given_are_the_only_ones_and_need_save_nothing() -> None:
-    own = found(ranks=[("*", (3,)), ("y", (192,))], share=0.01)
+    own = found(ranks=GivenRanks(["*: 3", "y: 192"]), share=0.01)
     assert own.is_given and {stack.ranks for stacks in own.stacks.values() for stack in stacks} == {(192,)}
 
 
 def test_a_rule_parts_kernels_in_its_own_way_unless_ranks_are_given() -> None:
     assert set(found(rule=lambda _: (Way("channel", (0, 1)),)).stacks) == {Way("channel", (0, 1))}
-    assert set(found(rule=lambda _: (), ranks=[("y", (9,))]).stacks) == {Way("spatial", (0,)), Way("spatial", (1,))}
+    assert set(found(rule=lambda _: (), ranks=GivenRanks(["y: 9"])).stacks) == {
+        Way("spatial", (0,)),
+        Way("spatial", (1,)),
+    }
 
 
 def test_ranks_that_no_way_has() -> None:
     with pytest.raises(InvalidOption, match="ranks: 'y' has ranks up to 192 or 96 or 64x96, not 193"):
-        found(ranks=[("y", (193,))], form="auto")
+        found(ranks=GivenRanks(["y: 193"]), form="auto")
 
 
 def test_any_stack_can_be_timed_afterwards() -> None:

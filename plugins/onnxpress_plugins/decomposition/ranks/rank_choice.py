@@ -14,7 +14,7 @@ Cost is multiplications or time.  Ranks that the user gives for a layer go befor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 from typing import Literal
 
@@ -26,6 +26,7 @@ from onnxpress.records import Notes
 from onnxpress_plugins.decomposition.candidates import COSTS, Candidate, Costs, Measure, Option
 from onnxpress_plugins.decomposition.ranks import amct_rule
 from onnxpress_plugins.decomposition.ranks.acceptance import Acceptance
+from onnxpress_plugins.decomposition.ranks.given_ranks import GivenRanks
 
 Rule = Literal["ratio", "energy", "evbmf", "amct", "ranks", "budget"]
 
@@ -43,7 +44,7 @@ class Policy:
         energy: For `energy`: relative error of each layer.
         budget: For `budget`: share of the cost of all layers together.
         step: For `evbmf`: what ranks are rounded up to multiples of.
-        ranks: Layers, as `layer_selection` has it, and their ranks.
+        ranks: What the user says.
         acceptance: What a stack must keep to.
         measure: What is meant by cost.
     """
@@ -53,7 +54,7 @@ class Policy:
     energy: float = 0.2
     budget: float = 0.5
     step: int = 16
-    ranks: Sequence[tuple[str, tuple[int, ...]]] = ()
+    ranks: GivenRanks = field(default_factory=GivenRanks)
     acceptance: Acceptance
     measure: Measure = "multiplications"
 
