@@ -20,12 +20,17 @@ from onnxpress.decomposition.leading_subspace import leading, precision
 from onnxpress.decomposition.matrix_factors import Factors, factor
 from onnxpress.decomposition.triangular_roots import root, unwhiten
 from onnxpress.decomposition.unfoldings import Unfolding
-from onnxpress.errors import InvalidData
+from onnxpress.errors import InvalidData, InvalidOption
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.floating[Any]]
+
+_AXES = {"vertical": 0, "horizontal": 1}
+
+_FLOATS = "fV"
+"""Kinds of numpy types: those of numpy's own, and bfloat16."""
 
 _STILL = 1e-36
 """Mean variance up to which nothing moves: float32, in which samples are multiplied, rounds below it."""
@@ -48,9 +53,13 @@ def split(
         have are 1, in the type of `weight`.
 
     Raises:
-        InvalidData: `weight` holds NaN or infinity, or `rank` is not between 1 and the smaller side of the matrix.
+        InvalidData: `weight` is no array of finite floats, `rank` is not between 1 and the smaller side of the matrix,
+            or the kernel lacks an axis.
     """
     unfolding = Unfolding(_checked(weight), first_axes)
+    strangers = sorted(set(first_axes) - set(range(weight.ndim - 2)))
+    if strangers:
+        raise InvalidData(f"a kernel of shape {list(weight.shape[2:])} has no axes {strangers}; they count from 0")
     if not 1 <= rank <= unfolding.side:
         shape = list(weight.shape)
         raise InvalidData(f"a weight of shape {shape} has ranks 1 to {unfolding.side} in this form, not {rank}")
@@ -74,8 +83,14 @@ def spatial(
         rank: Channels between the two.
         first: Direction of the first one.
         covariance: As `split` takes it.
+
+    Raises:
+        InvalidOption: There is no direction `first`.
+        InvalidData: As `split` says.
     """
-    return split(weight, rank, first_axes=[0 if first == "vertical" else 1], covariance=covariance)
+    if first not in _AXES:
+        raise InvalidOption(f"'first' must be {' or '.join(_AXES)}, not {first!r}")
+    return split(weight, rank, first_axes=[_AXES[first]], covariance=covariance)
 
 
 def channel(weight: Array, rank: int, *, covariance: Array | None = None) -> tuple[Array, Array]:
@@ -109,13 +124,13 @@ def tucker2(
         The weights ``(r_in, inputs, 1...)``, ``(r_out, r_in, *kernel)`` and ``(outputs, r_out, 1...)``.
 
     Raises:
-        InvalidData: `weight` holds NaN or infinity, or a rank is not between 1 and its number of channels.
+        InvalidData: `weight` is no array of finite floats, or a rank is not between 1 and its number of channels.
     """
-    outputs, inputs, kernel = weight.shape[0], weight.shape[1], weight.shape[2:]
+    outputs, inputs, *kernel = _checked(weight).shape
     for rank, channels, side in zip(ranks, (inputs, outputs), ("input", "output"), strict=True):
         if not 1 <= rank <= channels:
             raise InvalidData(f"{channels} {side} channels have ranks 1 to {channels}, not {rank}")
-    numbers = _checked(weight).astype(np.result_type(weight, np.float32), copy=False)
+    numbers = weight.astype(np.result_type(weight, np.float32), copy=False)
     triangle = _root(covariance, inputs)
     white = numbers if triangle is None else turned(numbers, 1, triangle)
     (_, behind), (_, before) = basis(white, 0, ranks[1]), basis(white, 1, ranks[0])
@@ -189,6 +204,9 @@ def _balanced(first: Array, core: Array, last: Array) -> tuple[Array, Array, Arr
 
 
 def _checked(weight: Array) -> Array:
+    if weight.ndim < 2 or weight.dtype.kind not in _FLOATS:
+        given = f"{weight.dtype} of shape {list(weight.shape)}"
+        raise InvalidData(f"a weight is an array of floats, outputs x inputs x kernel, not {given}")
     if not weight.size:
         raise InvalidData(f"a weight of shape {list(weight.shape)} holds no numbers")
     if not np.isfinite(weight).all():

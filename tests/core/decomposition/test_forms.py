@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from onnxpress.decomposition.forms import channel, low_rank, root_of, spatial, split, tucker2
-from onnxpress.errors import InvalidData
+from onnxpress.errors import InvalidData, InvalidOption
 
 KERNELS = [(), (1,), (3,), (1, 1), (3, 3), (3, 5), (1, 7), (2, 3, 2)]
 TYPES = [np.float16, np.float32, np.float64]
@@ -270,3 +270,31 @@ def test_a_weight_without_numbers_is_refused() -> None:
     with pytest.raises(InvalidData) as raised:
         spatial(np.zeros((0, 5, 3, 3)), 1)
     assert str(raised.value) == "a weight of shape [0, 5, 3, 3] holds no numbers"
+
+
+@pytest.mark.parametrize(
+    ("weight", "given"),
+    [
+        (np.ones((6, 5, 3, 3), np.int32), "int32 of shape [6, 5, 3, 3]"),
+        (np.ones((6, 5), np.complex64), "complex64 of shape [6, 5]"),
+        (np.ones(6, np.float32), "float32 of shape [6]"),
+    ],
+)
+def test_what_is_no_weight_is_refused(weight: np.ndarray, given: str) -> None:
+    for form in (lambda: channel(weight, 1), lambda: low_rank(weight, 1), lambda: tucker2(weight, (1, 1))):
+        with pytest.raises(InvalidData) as raised:
+            form()
+        assert str(raised.value) == f"a weight is an array of floats, outputs x inputs x kernel, not {given}"
+
+
+@pytest.mark.parametrize("axes", [[-1], [2], [0, 5]])
+def test_axes_that_the_kernel_lacks_are_refused(axes: list[int]) -> None:
+    with pytest.raises(InvalidData) as raised:
+        split(random(6, 5, 3, 3), 4, first_axes=axes)
+    assert str(raised.value) == f"a kernel of shape [3, 3] has no axes {axes[-1:]}; they count from 0"
+
+
+def test_a_direction_that_there_is_not_is_refused() -> None:
+    with pytest.raises(InvalidOption) as raised:
+        spatial(random(6, 5, 3, 3), 4, first="diagonal")  # type: ignore[arg-type]
+    assert str(raised.value) == "'first' must be vertical or horizontal, not 'diagonal'"
