@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, cast
 
-from onnxpress.decomposition.layer_stacks import Layer
+from made_layers import layer
 from onnxpress_plugins.decomposition.candidates import Candidate, Option
 from onnxpress_plugins.decomposition.prospects import Prospect
 from onnxpress_plugins.decomposition.speed.latency import Modelled
@@ -15,19 +15,11 @@ from onnxpress_plugins.decomposition.ways import Way
 
 def candidate(options: Sequence[tuple[float, float]], *, dense: float = 1.0, given: bool = False) -> Candidate:
     """A layer of these seconds and squared errors, cheapest first; multiplications are seconds times 100."""
-    layer = Layer(
-        name="c",
-        operator="Conv",
-        weight="w",
-        weight_shape=(10, 10, 1, 1),
-        strides=(1, 1),
-        pads=(0, 0, 0, 0),
-        dilations=(1, 1),
-    )
+    plain = layer(10, 10, 1, 1)
     way = Way("low_rank", (0, 1))
     prospect = Prospect(
         node=cast(Any, object()),
-        layer=layer,
+        layer=plain,
         workload=Workload(repeats=1, sizes_in=(1, 1), sizes_out=(1, 1)),
         clock=Modelled(),
         seconds=dense,
@@ -35,7 +27,7 @@ def candidate(options: Sequence[tuple[float, float]], *, dense: float = 1.0, giv
         is_given=given,
     )
     made = [
-        Option(stack=way.stack(layer, (at + 1,)), macs=int(100 * seconds), seconds=seconds, error=error)
+        Option(stack=way.stack(plain, (at + 1,)), macs=int(100 * seconds), seconds=seconds, error=error)
         for at, (seconds, error) in enumerate(options)
     ]
     return Candidate(prospect=prospect, options=made, factorings={}, mean=None)

@@ -4,15 +4,9 @@ from typing import Any
 
 import pytest
 
+from made_layers import layer
 from onnxpress.decomposition.layer_stacks import Layer, Stack
 from onnxpress.errors import InvalidData
-
-
-def layer(*shape: int, **own: Any) -> Layer:
-    size = len(shape) - 2
-    wanted = {"strides": (1,) * size, "pads": (0,) * size * 2, "dilations": (1,) * size, **own}
-    return Layer(name="conv", operator="Conv" if size else "Gemm", weight="w", weight_shape=shape, **wanted)
-
 
 CONV = layer(8, 4, 3, 5, strides=(2, 3), pads=(1, 2, 3, 4), dilations=(1, 2))
 

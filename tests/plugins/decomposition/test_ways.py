@@ -6,22 +6,8 @@ from typing import get_args
 
 import pytest
 
-from onnxpress.decomposition.layer_stacks import Layer
+from made_layers import layer
 from onnxpress_plugins.decomposition.ways import FormName, Way, ways
-
-
-def layer(*shape: int) -> Layer:
-    axes = len(shape) - 2
-    ones = (1,) * axes
-    return Layer(
-        name="c",
-        operator="Conv" if axes else "MatMul",
-        weight="w",
-        weight_shape=shape,
-        strides=ones,
-        pads=(0,) * 2 * axes,
-        dilations=ones,
-    )
 
 
 @pytest.mark.parametrize(

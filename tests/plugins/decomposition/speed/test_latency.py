@@ -8,20 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from onnxpress.decomposition.layer_stacks import Layer
+from made_layers import layer
 from onnxpress_plugins.decomposition.speed.latency import BLOCK, INT8, Job, Modelled, job_of, jobs_of, stack_seconds
 from onnxpress_plugins.decomposition.speed.workload import Workload
 from onnxpress_plugins.decomposition.ways import Way
 
-LAYER = Layer(
-    name="c",
-    operator="Conv",
-    weight="w",
-    weight_shape=(64, 32, 3, 5),
-    strides=(2, 1),
-    pads=(1, 2, 1, 2),
-    dilations=(1, 1),
-)
+LAYER = layer(64, 32, 3, 5, strides=(2, 1), pads=(1, 2, 1, 2))
 WORK = Workload(repeats=1, sizes_in=(16, 20), sizes_out=(8, 20))
 SPATIAL, TUCKER = Way("spatial", (0,)), Way("tucker2")
 
