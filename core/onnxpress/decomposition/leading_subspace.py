@@ -108,9 +108,10 @@ def _signed_sums(gram: Matrix, block: int) -> Matrix:
 
 
 def _untangled(columns: Matrix) -> Matrix:
-    """The span of `columns`, which are overwritten, from nearly orthonormal columns unless they depend on each other.
+    """Nearly orthonormal columns of the same span; those that depend on others come out shorter.
 
-    More than once where the first time leaves much to be desired, as it does behind a spectrum that falls fast.
+    `columns` is overwritten.  One pass of Cholesky QR is not enough behind a spectrum that falls fast, which its least
+    pivot tells.
 
     Fukaya, Kannan, Nakatsukasa, Yamamoto, Yanagisawa: Shifted Cholesky QR, SIAM J. Sci. Comput. 42 (2020)
     """
@@ -132,7 +133,7 @@ def _rounding(columns: Matrix) -> float:
 
 
 def _orthonormal(columns: Matrix) -> Matrix:
-    """An orthonormal basis of the span of `columns`, which are nearly orthonormal unless they depend on each other."""
+    """Orthonormal columns of the same span, from those that `_untangled` gives."""
     inner = (columns.T @ columns).astype(np.float64)
     if inner.diagonal().min() < 0.5:
         return np.linalg.qr(columns)[0]

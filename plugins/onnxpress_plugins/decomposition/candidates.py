@@ -100,7 +100,7 @@ def candidate(
     Args:
         prospect: The layer, whose weight is finite.
         moments: What the layer sees, for each way in turn; None where that is unknown.
-        costs: By what the cheapest options are told.
+        costs: What a layer or an option costs; options that err no less than a cheaper one are dropped.
         sweeps: Alternating improvements of a Tucker-2 stack.
         keep_all: Whether factors are kept of ways, too, that no option has: they are as large as the weight.
     """

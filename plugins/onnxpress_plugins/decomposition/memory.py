@@ -3,8 +3,8 @@
 A factorisation holds its Gram matrix and its factors (`matrix_factors.bytes_needed`), and the roots of a covariance
 where there are data.  The factors of all layers are held until every rank is chosen: of a layer that is parted in two
 ways they are nearly twice as large as its weight.  Half of what is left goes to covariances: as many layers as fit are
-gathered in one pass over the data, one always.  All this changes no number of the result, which the memory at hand must
-not, and is told before anything is factored.
+gathered in one pass over the data, one always.  None of this changes the result, which must not depend on the memory at
+hand; whether that is enough is told before anything is factored.
 """
 
 from __future__ import annotations

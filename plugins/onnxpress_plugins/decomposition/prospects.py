@@ -24,7 +24,7 @@ class Search:
 
     Attributes:
         form: How kernels are parted.
-        rule: What parts a kernel if not `form`, where the user gives no ranks; None: nothing else does.
+        rule: Ways to part a kernel in place of those of `form`, unless the user gives ranks; None: those of `form`.
         step: Ranks are multiples of it, or the highest there is.
         share: Most time that a stack may take, of what the layer takes; None: all ranks there are.
         ranks: What the user says; a layer that gets ranks there gets no others.

@@ -43,7 +43,7 @@ class Policy:
         ratio: For `ratio`: share of the cost of each layer.
         energy: For `energy`: relative error of each layer.
         budget: For `budget`: share of the cost of all layers together.
-        step: For `evbmf`: what ranks are rounded up to multiples of.
+        step: Ranks are multiples of it, or the full rank; those of `evbmf` are rounded up.
         ranks: What the user says.
         acceptance: What a stack must keep to.
         measure: What is meant by cost.

@@ -1,9 +1,8 @@
 """A clock that asks onnxruntime (`latency` says why, and what for).
 
 What is timed is built as a model of its own (`timed_models`) and run by one thread, which is the caller's, so that its
-CPU time is that of the model.  What was measured stays in memory and, if a file is named, in that
-file for later runs: JSON, with the processor and the version of onnxruntime that it holds for; of another machine
-nothing is taken.
+CPU time is that of the model.  What was measured stays in memory and, if a file is named, in that file for later runs:
+JSON, with the processor and the version of onnxruntime that it holds for; of another machine nothing is taken.
 """
 
 from __future__ import annotations
