@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     Array = NDArray[np.floating[Any]]
 
 
+_ONE = "of one sample errors are those of what the factors were made for; of others they are larger: give more samples"
+
+
 @dataclass(frozen=True)
 class Probe:
     """One question to the data: what a layer sees, for one choice of axes.
@@ -133,8 +136,11 @@ def _show(
         watchers[node.inputs[0]].watchers.append(_of_rows(add) if layers[node].is_matrix else add)
     for node, layer in layers.items():
         watchers[node.outputs[0]].watchers.append(layer.outputs.add)
-    if not observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress):
+    runs = observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress)
+    if not runs:
         raise InvalidData("what layers see cannot be measured: the data hold no sample")
+    if runs == 1 and _ONE not in context.notes.warnings:
+        context.notes.warn(_ONE)
 
 
 class _All:

@@ -146,8 +146,12 @@ def test_every_fourth_sample_is_kept_apart() -> None:
 
 
 def test_of_one_sample_nothing_is_kept_apart() -> None:
-    (moments, *_) = gather(MODEL, probes(), context(Samples(PICTURES[0])))
-    assert moments is not None and moments.unseen is None
+    given = context(Samples(PICTURES[0]))
+    for _ in range(2):
+        (moments, *_) = gather(MODEL, probes(), given)
+        assert moments is not None and moments.unseen is None
+    (warning,) = given.notes.warnings
+    assert warning.endswith("of others they are larger: give more samples")
 
 
 @pytest.mark.parametrize("which", [0, 1])
