@@ -17,8 +17,8 @@ import onnx_ir as ir
 
 from onnxpress.decomposition import info
 from onnxpress.decomposition.forms import split, tucker2
-from onnxpress.decomposition.layer_stacks import OPERATORS, Layer, Stack
-from onnxpress.decomposition.rewriting import bias_of, kernel_of, layer_of, rewrite
+from onnxpress.decomposition.layer_stacks import Layer, Stack
+from onnxpress.decomposition.rewriting import bias_of, is_layer, kernel_of, layer_of, rewrite
 from onnxpress.errors import InvalidData
 from onnxpress.naming import Names, title
 
@@ -82,7 +82,7 @@ def replay(
 
 def _find(stacks: Sequence[Stack], model: ir.Model) -> list[ir.Node]:
     """The node of every layer."""
-    nodes = [node for node in model.graph.all_nodes() if node.op_type in OPERATORS and len(node.inputs) > 1]
+    nodes = [node for node in model.graph.all_nodes() if is_layer(node) and len(node.inputs) > 1]
     by_name, by_output = {node.name: node for node in nodes}, {node.outputs[0].name: node for node in nodes}
     by_weight: dict[str, list[ir.Node]] = {}
     for node in nodes:

@@ -34,13 +34,18 @@ _OF_THE_LAST = ("alpha", "beta")
 _OF_THE_FIRST = ("transA",)
 
 
+def is_layer(node: ir.Node) -> bool:
+    """Whether a node has an operator that can be split."""
+    return node.domain == "" and node.op_type in OPERATORS
+
+
 def layer_of(node: ir.Node) -> Layer:
     """`node` as a layer that can be split.
 
     Raises:
         UnsupportedModel: It is none: another operator, grouped, or without a constant float weight.
     """
-    if node.domain != "" or node.op_type not in OPERATORS:
+    if not is_layer(node):
         raise UnsupportedModel(f"{described(node)} is no {', '.join(OPERATORS[:-1])} or {OPERATORS[-1]}")
     if node.attributes.get_int("group", 1) != 1:
         raise UnsupportedModel(f"{described(node)} has groups, which no stack can have")

@@ -29,7 +29,7 @@ from pathlib import Path
 import onnx_ir as ir
 
 from onnxpress.decomposition.info import ENDING
-from onnxpress.decomposition.layer_stacks import OPERATORS
+from onnxpress.decomposition.rewriting import is_layer
 from onnxpress.errors import InvalidOption
 from onnxpress.kinds import Context, Pass
 from onnxpress.naming import Names
@@ -103,7 +103,7 @@ class Decompose(ir.passes.InPlacePass):
         """
         self._exclusions.check(model)
         self._policy.ranks.check(model)
-        reasons = {node: self._obstacle(node) for node in model.graph.all_nodes() if _is_layer(node)}
+        reasons = {node: self._obstacle(node) for node in model.graph.all_nodes() if is_layer(node)}
         prospects = self._prospects(model, [node for node, reason in reasons.items() if reason is None])
         candidates = self._candidates(model, prospects)
         chosen = choose(candidates, self._policy, self._weights(model, candidates), self._context.notes)
@@ -184,10 +184,6 @@ class Decompose(ir.passes.InPlacePass):
         ledger.close([one for one, _ in chosen])
         if data is None and ledger.has_entries and self._policy.rule in _BY_ERROR:
             notes.warn(_BLIND)
-
-
-def _is_layer(node: ir.Node) -> bool:
-    return node.domain == "" and node.op_type in OPERATORS
 
 
 def _build(

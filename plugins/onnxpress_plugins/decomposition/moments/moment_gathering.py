@@ -82,9 +82,7 @@ class Moments:
     count: int
 
 
-def gather(
-    model: ir.Model, probes: Sequence[Probe], context: Context, *, limit: int | None = None
-) -> Iterator[Moments | None]:
+def gather(model: ir.Model, probes: Sequence[Probe], context: Context) -> Iterator[Moments | None]:
     """The moments of every probe, in their order; None for what cannot be seen, as `is_visible` tells.
 
     The data have been passed over when this returns; covariances are made one by one, as they are asked for.
@@ -93,7 +91,6 @@ def gather(
         model: The model; it is not changed.
         probes: Of layers whose inputs are float.
         context: Where samples, progress and the number of threads come from.
-        limit: Samples to use at most; None uses all.
 
     Raises:
         InvalidData: There are no data or no sample in them, or one does not fit the model, makes a tensor infinite,
@@ -103,7 +100,7 @@ def gather(
     layers = {probe.node: _Layer(probe) for probe in seen}
     patches = [PartedMoments(probe.inputs, probe.windows or (Window(),), probe.first_axes) for probe in seen]
     if seen:
-        _show(model, list(zip(seen, patches, strict=True)), layers, context, limit)
+        _show(model, list(zip(seen, patches, strict=True)), layers, context)
     return (layers[probe.node].moments(patches.pop(0)) if probe.node in layers else None for probe in probes)
 
 
@@ -125,7 +122,6 @@ def _show(
     patches: Sequence[tuple[Probe, PartedMoments]],
     layers: Mapping[ir.Node, _Layer],
     context: Context,
-    limit: int | None,
 ) -> None:
     if context.data is None:
         raise InvalidData("what layers see cannot be measured without data; give samples with --data PATH")
@@ -136,7 +132,7 @@ def _show(
         watchers[node.inputs[0]].watchers.append(_of_rows(add) if layers[node].is_matrix else add)
     for node, layer in layers.items():
         watchers[node.outputs[0]].watchers.append(layer.outputs.add)
-    runs = observe(model, watchers, context.data, limit=limit, threads=context.threads, progress=context.progress)
+    runs = observe(model, watchers, context.data, limit=None, threads=context.threads, progress=context.progress)
     if not runs:
         raise InvalidData("what layers see cannot be measured: the data hold no sample")
     if runs == 1 and _ONE not in context.notes.warnings:
