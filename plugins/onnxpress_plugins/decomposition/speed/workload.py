@@ -30,13 +30,13 @@ class Workload:
     sizes_in: tuple[int, ...] = ()
     sizes_out: tuple[int, ...] = ()
 
-    def dense(self, layer: Layer) -> int:
-        """Multiply-accumulates of a layer as it is."""
-        return self.repeats * prod(layer.weight_shape) * prod(self.sizes_out)
+    def dense(self, one: Layer | Part) -> int:
+        """Multiply-accumulates of a layer as it is, or of a part with its own workload."""
+        return self.repeats * prod(one.weight_shape) * prod(self.sizes_out)
 
     def of(self, stack: Stack) -> int:
         """Multiply-accumulates of a stack."""
-        return self.repeats * sum(prod(part.weight_shape) * prod(own.sizes_out) for part, own in self.shared_out(stack))
+        return sum(own.dense(part) for part, own in self.shared_out(stack))
 
     def shared_out(self, stack: Stack) -> Iterator[tuple[Part, Workload]]:
         """Every part of a stack, in order, with its own workload."""

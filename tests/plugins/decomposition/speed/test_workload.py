@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from calibrated import graph, numbers
 from onnxpress.decomposition.rewriting import layer_of
+from onnxpress.measuring.macs import macs
 from onnxpress_plugins.decomposition.speed.nominal_sizes import nominal_sizes
 from onnxpress_plugins.decomposition.speed.workload import Workload, workload
 from onnxpress_plugins.decomposition.ways import Way
@@ -26,3 +29,22 @@ def test_rows_of_a_matrix() -> None:
     made = graph("y = MatMul(x, w)", x="float[N,5,4] x", w=numbers(4, 3))
     (node,) = made.graph
     assert workload(node, layer_of(node), nominal_sizes(made)) == Workload(repeats=5)
+
+
+@pytest.mark.parametrize(
+    ("body", "x", "shape"),
+    [
+        ("y = Conv<strides = [2, 1]>(x, w)", (1, 4, 9, 8), (6, 4, 3, 2)),
+        ("y = Conv(x, w)", (1, 4, 9), (6, 4, 3)),
+        ("y = MatMul(x, w)", (1, 5, 4), (4, 3)),
+        ("y = Gemm<transB = 1>(x, w)", (1, 4), (3, 4)),
+    ],
+)
+def test_layers_are_counted_as_inspect_counts_them(body: str, x: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    made = graph(body, x=f"float[{','.join(map(str, x))}] x", w=numbers(*shape))
+    (node,) = made.graph
+    sizes, layer = nominal_sizes(made), layer_of(node)
+    output = sizes(node.outputs[0])
+    assert output is not None
+    counted = macs(node.op_type, x, shape, output, transposed="transB" in body)
+    assert workload(node, layer, sizes).dense(layer) == counted
