@@ -33,6 +33,16 @@ def relative_error(before: ir.Model, after: ir.Model, samples: Images) -> float:
     return float(np.linalg.norm(found - truth) / np.linalg.norm(truth - truth.mean(axis=0)))
 
 
+def ending_in_index(made: ir.Model) -> ir.Model:
+    """The same network, which gives the place of its largest output alone."""
+    indexed = made.clone()
+    node = ir.node("ArgMax", [indexed.graph.outputs[0]], {"axis": 1})
+    indexed.graph.append(node)
+    node.outputs[0].name, node.outputs[0].dtype = "best", ir.DataType.INT64
+    indexed.graph.outputs[0] = node.outputs[0]
+    return indexed
+
+
 class TestFivePoints:
     def test_changes_layers_of_low_rank(self) -> None:
         before = network()
@@ -132,6 +142,17 @@ class TestData:
         seeing, _ = decomposed(before, Images(), **given)
         held_out = Images(12)
         assert relative_error(before, seeing, held_out) < 0.6 * relative_error(before, blind, held_out)
+
+    def test_a_network_whose_output_is_an_index_gets_equal_shares(self) -> None:
+        before = network(noise=0.1)
+        after, notes = decomposed(ending_in_index(before), Images())
+        assert notes.warnings == [
+            "no output of the model is a float, so that layers get equal shares of the budget; "
+            "a model that ends before its ArgMax tells what their errors do"
+        ]
+        _, alike = decomposed(before, Images(), samples=0)
+        assert len(notes.details["layers"]) > 1 and notes.details["layers"] == alike.details["layers"]
+        assert ops(after)["ArgMax"] == 1
 
     def test_biases_make_good_what_is_lost_on_average(self) -> None:
         before = network(noise=0.5)

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     from onnxpress.kinds import Array, Context, Feeds
 
 
+_NO_FLOATS = (
+    "no output of the model is a float, so that layers get equal shares of the budget; "
+    "a model that ends before its ArgMax tells what their errors do"
+)
+
+
 def sensitivities(
     model: ir.Model, trials: Sequence[tuple[Candidate, Option]], context: Context, *, samples: int
 ) -> dict[ir.Node, float]:
@@ -38,10 +44,16 @@ def sensitivities(
         context: Where samples, progress and the number of threads come from.
         samples: How many samples to run.
 
+    Returns:
+        By node; empty, and a warning, where no output is a float.
+
     Raises:
         InvalidData: There are no samples, or no float output varies over them.
         InvalidModel: onnxruntime rejects the model.
     """
+    if not any(value.dtype is not None and value.dtype.is_floating_point() for value in model.graph.outputs):
+        context.notes.warn(_NO_FLOATS)
+        return {}
     variants = (_variant(model, candidate, option) for candidate, option in trials)
     shifts = output_shifts(model, variants, context, count=len(trials), samples=samples)
     return {one.node: shift / option.error for (one, option), shift in zip(trials, shifts, strict=True)}
