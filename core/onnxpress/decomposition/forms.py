@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from onnxpress.decomposition.leading_subspace import leading, precision
-from onnxpress.decomposition.matrix_factors import Factors, factor
+from onnxpress.decomposition.matrix_factors import Factors, factor, narrowed
 from onnxpress.decomposition.triangular_roots import root, unwhiten
 from onnxpress.decomposition.unfoldings import Unfolding
 from onnxpress.errors import InvalidData, InvalidOption
@@ -69,8 +69,7 @@ def split(
 
 def folded(unfolding: Unfolding, factors: Factors, weight: Array) -> tuple[Array, Array]:
     """Factors as the weights of two convolutions, in the type of `weight`."""
-    first, second = unfolding.first(factors.first), unfolding.second(factors.second)
-    return first.astype(weight.dtype, copy=False), second.astype(weight.dtype, copy=False)
+    return narrowed(unfolding.first(factors.first), unfolding.second(factors.second), weight.dtype)
 
 
 def spatial(
@@ -141,7 +140,8 @@ def tucker2(
     if triangle is not None:
         unwhiten(before, triangle.astype(before.dtype))
     ones = (1,) * len(kernel)
-    parts = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
+    first, core, last = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
+    parts = (*narrowed(first, core, weight.dtype), last)
     shapes = ((ranks[0], inputs, *ones), (ranks[1], ranks[0], *kernel), (outputs, ranks[1], *ones))
     a, b, c = (part.reshape(shape).astype(weight.dtype) for part, shape in zip(parts, shapes, strict=True))
     return a, b, c

@@ -87,6 +87,19 @@ def factor(matrix: Unfolding, rank: int, *, root: Matrix | None = None) -> Facto
     return Factors((vectors * scale).T, second / scale, energies, total)
 
 
+def narrowed(first: Matrix, second: Matrix, dtype: np.dtype[Any]) -> tuple[Matrix, Matrix]:
+    """Two factors in the type of a weight.
+
+    In float16 a power of two goes from one to the other: a covariance far from 1 drives them out of its range, in
+    opposite directions.
+    """
+    largest = [float(max(matrix.max(), -matrix.min())) for matrix in (first, second)]
+    if dtype == np.float16 and all(largest):
+        power = np.exp2(np.round(np.log2(largest[1] / largest[0]) / 2))
+        first, second = first * power, second / power
+    return first.astype(dtype, copy=False), second.astype(dtype, copy=False)
+
+
 def _gram(matrix: Unfolding, root: Matrix | None, dtype: type[np.floating[Any]]) -> Matrix:
     """The Gram matrix, of the smaller side, of what is factored."""
     of_rows = matrix.rows < matrix.columns

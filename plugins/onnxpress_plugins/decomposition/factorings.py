@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from onnxpress.decomposition.forms import basis, folded, root_of, tucker2, turned
-from onnxpress.decomposition.matrix_factors import Factors, factor
+from onnxpress.decomposition.matrix_factors import Factors, factor, narrowed
 from onnxpress.decomposition.triangular_roots import unwhiten
 from onnxpress.decomposition.unfoldings import CHUNK, Unfolding
 from onnxpress_plugins.decomposition.moments.moment_gathering import Moments
@@ -109,7 +109,7 @@ class _Split:
         scaled = Unfolding(weight * self._scales, first_axes)
         made = factor(scaled, rank, root=None if covariance is None else root_of(covariance))
         self._lost = _lost(scaled, made, moments)
-        first, second = (matrix.astype(weight.dtype, copy=False) for matrix in (made.first, made.second))
+        first, second = narrowed(made.first, made.second, weight.dtype)
         self._factors = Factors(first, second, made.energies, made.total)
 
     def error(self, ranks: tuple[int, ...]) -> float:
