@@ -131,6 +131,8 @@ def tucker2(
             raise InvalidData(f"{channels} {side} channels have ranks 1 to {channels}, not {rank}")
     numbers = weight.astype(np.result_type(weight, np.float32), copy=False)
     triangle = _root(covariance, inputs)
+    if triangle is not None:  # its scale is that of parts, not of their product
+        triangle /= np.exp2(np.round(np.log2(np.linalg.norm(triangle) / np.sqrt(inputs)))).astype(triangle.dtype)
     white = numbers if triangle is None else turned(numbers, 1, triangle)
     (_, behind), (_, before) = basis(white, 0, ranks[1]), basis(white, 1, ranks[0])
     for _ in range(sweeps):
@@ -140,8 +142,7 @@ def tucker2(
     if triangle is not None:
         unwhiten(before, triangle.astype(before.dtype))
     ones = (1,) * len(kernel)
-    first, core, last = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
-    parts = (*narrowed(first, core, weight.dtype), last)
+    parts = _balanced(before.T, core.reshape(*core.shape[:2], -1), behind)
     shapes = ((ranks[0], inputs, *ones), (ranks[1], ranks[0], *kernel), (outputs, ranks[1], *ones))
     a, b, c = (part.reshape(shape).astype(weight.dtype) for part, shape in zip(parts, shapes, strict=True))
     return a, b, c

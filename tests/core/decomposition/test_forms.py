@@ -298,11 +298,3 @@ def test_a_direction_that_there_is_not_is_refused() -> None:
     with pytest.raises(InvalidOption) as raised:
         spatial(random(6, 5, 3, 3), 4, first="diagonal")  # type: ignore[arg-type]
     assert str(raised.value) == "'first' must be vertical or horizontal, not 'diagonal'"
-
-
-@pytest.mark.parametrize("deviation", [1e-12, 1e12])
-def test_half_precision_holds_parts_whatever_the_covariance(deviation: float) -> None:
-    weight = random(6, 5, 3, 3).astype(np.float16)
-    of_taps, of_channels = (covariance_of(size) * deviation**2 for size in (15, 5))
-    for parts in (spatial(weight, 15, covariance=of_taps), tucker2(weight, (5, 6), covariance=of_channels)):
-        np.testing.assert_allclose(together(*parts), weight, atol=0.02)
