@@ -19,7 +19,7 @@ import onnx_ir as ir
 
 from onnxpress import ranges as range_file
 from onnxpress.errors import InvalidData
-from onnxpress.kinds import Context, Pass, RangeTracker, Target
+from onnxpress.kinds import Context, Dataset, Pass, RangeTracker, Target
 from onnxpress.ranges import META_KEY, Range
 from onnxpress.records import Notes
 from onnxpress_plugins.quantization.observer_choice import Choices, choose
@@ -64,11 +64,13 @@ class FromSamples:
     """Ranges measured by running the model.
 
     Attributes:
-        context: Where samples, progress and the number of threads come from.
+        data: The samples.
+        context: Where progress and the number of threads come from.
         choices: The observers.
         limit: How many samples to use at most; None uses all.
     """
 
+    data: Dataset
     context: Context
     choices: Choices
     limit: int | None
@@ -76,16 +78,13 @@ class FromSamples:
     def find(self, model: ir.Model, plan: Plan, notes: Notes) -> Mapping[ir.Value, Range]:
         """Run the model on every sample."""
         chosen = self.choices.of(model, plan, notes)
-        data = self.context.data
-        if data is None:
-            raise InvalidData(f"calibration has no data; {_HOW_TO_GIVE_DATA}")
         trackers = {value: choice.track() for value, choice in chosen.items()}
         seen = observe(
-            model, trackers, data, limit=self.limit, threads=self.context.threads, progress=self.context.progress
+            model, trackers, self.data, limit=self.limit, threads=self.context.threads, progress=self.context.progress
         )
         if not seen:
             raise InvalidData(f"the calibration data hold no sample; {_HOW_TO_GIVE_DATA}")
-        if data.is_random:
+        if self.data.is_random:
             notes.warn("calibrated on random data: the ranges mean nothing, and the accuracy will not either")
         notes.details.update(observer=self.choices.general.observer, samples=seen, tensors=len(chosen))
         others = {value.name: str(choice) for value, choice in chosen.items() if choice is not self.choices.general}
@@ -127,7 +126,7 @@ class Calibrate(ir.passes.InPlacePass):
         """Put a `Range` into the metadata of every value to be quantised.
 
         Raises:
-            InvalidData: There are no data, they do not fit, or they make a tensor NaN or infinite.
+            InvalidData: The data do not fit, hold no sample, or make a tensor NaN or infinite.
             InvalidOption: What is to be excluded is not in the model.
         """
         decided = plan(model, self._target, **self._excluded)
@@ -161,10 +160,15 @@ def _build(
 ) -> ir.passes.PassBase:
     check_limit("calibrate", samples)
     choices = choose(context.catalog, observer, observer_options, layer_observers)
-    measured = FromSamples(context=context, choices=choices, limit=samples)
+    if ranges is not None:
+        source: Source = FromFile(ranges)
+    elif context.data is not None:
+        source = FromSamples(data=context.data, context=context, choices=choices, limit=samples)
+    else:
+        raise InvalidData(f"calibration has no data; {_HOW_TO_GIVE_DATA}")
     return Calibrate(
         context.catalog.get(Target, target or context.target),
-        measured if ranges is None else FromFile(ranges),
+        source,
         save_ranges,
         context.notes,
         exclude_nodes=exclude_nodes,
