@@ -59,7 +59,7 @@ def network(
     return made
 
 
-def calibrate(before: ir.Model, data: Samples, **options: Any) -> tuple[dict[str, Range], Notes]:
+def calibrate(before: ir.Model, data: Samples | None, **options: Any) -> tuple[dict[str, Range], Notes]:
     after, notes = apply(CALIBRATE, before, data=data, catalog=REGISTRY, **options)
     return found(after), notes
 
