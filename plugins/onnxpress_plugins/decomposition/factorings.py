@@ -78,10 +78,11 @@ def _covariance(moments: Moments | None) -> Array | None:
     return covariance
 
 
-def _scales(weight: Array, moments: Moments | None) -> Array:
-    """By what the outputs of a kernel are scaled, in its type, ``(outputs, 1, ...)``."""
-    scales = np.ones(len(weight)) if moments is None or moments.scales is None else moments.scales
-    return scales.astype(weight.dtype).reshape(-1, *(1,) * (weight.ndim - 1))
+def _scales(weight: Array, moments: Moments | None) -> Array | None:
+    """By what the outputs of a kernel are scaled, in its type, ``(outputs, 1, ...)``; None where all count alike."""
+    if moments is None or moments.scales is None:
+        return None
+    return moments.scales.astype(weight.dtype).reshape(-1, *(1,) * (weight.ndim - 1))
 
 
 def _reference(moments: Moments | None, total: float) -> float:
@@ -106,7 +107,7 @@ class _Split:
         self._weight, self._scales, self._is_blind = weight, _scales(weight, moments), moments is None
         self._first_axes, self._unfolding = first_axes, Unfolding(weight, first_axes)
         covariance = _covariance(moments)
-        scaled = Unfolding(weight * self._scales, first_axes)
+        scaled = self._unfolding if self._scales is None else Unfolding(weight * self._scales, first_axes)
         made = factor(scaled, rank, root=None if covariance is None else root_of(covariance))
         self._lost = _lost(scaled, made, moments)
         first, second = narrowed(made.first, made.second, weight.dtype)
@@ -123,7 +124,7 @@ class _Split:
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         first, second = folded(self._unfolding, self._factors.cut(ranks[0]), self._weight)
-        return first, second / self._scales
+        return first, second if self._scales is None else second / self._scales
 
 
 class _Tucker:
@@ -131,7 +132,7 @@ class _Tucker:
         self._weight, self._scales, self._sweeps = weight, _scales(weight, moments), sweeps
         self._is_blind = moments is None
         self._covariance = _covariance(moments)
-        core: Array = (weight * self._scales).reshape(*weight.shape[:2], -1)
+        core = self._scaled().reshape(*weight.shape[:2], -1)
         core = core.astype(np.result_type(core, np.float32), copy=False)
         root = None if self._covariance is None else root_of(self._covariance).astype(np.float64)
         if root is not None:
@@ -161,9 +162,11 @@ class _Tucker:
 
     def weights(self, ranks: tuple[int, ...]) -> tuple[Array, ...]:
         before, behind = ranks
-        scaled = self._weight * self._scales
-        *parts, last = tucker2(scaled, (before, behind), sweeps=self._sweeps, covariance=self._covariance)
-        return *parts, last / self._scales
+        *parts, last = tucker2(self._scaled(), (before, behind), sweeps=self._sweeps, covariance=self._covariance)
+        return *parts, last if self._scales is None else last / self._scales
+
+    def _scaled(self) -> Array:
+        return self._weight if self._scales is None else self._weight * self._scales
 
 
 def _lost_of_core(core: Array, covariance: NDArray[np.float64] | None) -> NDArray[np.float64]:
